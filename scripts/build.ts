@@ -1,0 +1,259 @@
+// Makes the executable: TypeScript -> esbuild, one script per family -> QuickJS bytecode
+// -> C -> one static executable. `tsx scripts/build.ts [asan]`; see docs/ENGINE.md.
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { build as bundle } from "esbuild";
+import { execaSync } from "execa";
+import { applets } from "../src/applets.ts";
+
+/** A way to build: where it goes and what differs. */
+interface Flavour {
+  readonly directory: string;
+  readonly executable: string;
+  /** Bytecode without names and lines, machine code without symbols. */
+  readonly stripped: boolean;
+  /** Fault points that tests arm; never in what is installed. */
+  readonly faults: boolean;
+  readonly sanitized: boolean;
+}
+
+const flavours = {
+  release: {
+    directory: "dist",
+    executable: "trinit",
+    stripped: true,
+    faults: false,
+    sanitized: false,
+  },
+  debug: {
+    directory: "dist",
+    executable: "trinit.debug",
+    stripped: false,
+    faults: false,
+    sanitized: false,
+  },
+  faults: {
+    directory: "dist/faults",
+    executable: "trinit",
+    stripped: false,
+    faults: true,
+    sanitized: false,
+  },
+  asan: {
+    directory: "dist/asan",
+    executable: "trinit",
+    stripped: false,
+    faults: true,
+    sanitized: true,
+  },
+} as const satisfies Record<string, Flavour>;
+
+/** SHA-256 of quickjs-core.a per platform directory of @suchipi/quickjs 0.16.1. */
+const engineSums: Record<string, string> = {
+  "x86_64-unknown-linux-static": "865d1d9b6e23191d2bc576269445462fe203045ef595e3a47863c12059bd7bb1",
+  "x86_64-unknown-linux-gnu": "e0ba8866ed481fa1dc9aff668ebda3023f073ef2cc4937c3aac72b96b2b7c136",
+  "aarch64-unknown-linux-static":
+    "904b50f1a488699fb1ddd33c1d0e0fac6ca57da819ceed6f1b2e533814052118",
+  "aarch64-unknown-linux-gnu": "f3c26474b1e037b59353722247d99f16eaff6bc423c338464cf974141dc4c1ad",
+};
+
+const root = path.resolve(import.meta.dirname, "..");
+const sysDirectory = path.join(root, "src/sys");
+const version = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")).version as string;
+
+function engineDirectory(libc: "static" | "gnu"): string {
+  const architectures: Record<string, string> = { x64: "x86_64", arm64: "aarch64" };
+  const architecture = architectures[process.arch];
+  if (architecture === undefined) throw new Error(`no engine for ${process.arch}`);
+  const platform = `${architecture}-unknown-linux-${libc}`;
+  const found = createRequire(import.meta.url).resolve("@suchipi/quickjs/package.json");
+  const directory = path.join(path.dirname(found), "build", platform);
+  const archive = readFileSync(path.join(directory, "lib/quickjs-core.a"));
+  const sum = createHash("sha256").update(archive).digest("hex");
+  if (sum !== engineSums[platform]) {
+    throw new Error(`${platform}/lib/quickjs-core.a: SHA-256 is ${sum}, not the pinned one`);
+  }
+  return directory;
+}
+
+const families = [...new Set(Object.values(applets).map((applet) => applet.family))];
+
+function programsOf(family: string): string[] {
+  return Object.entries(applets)
+    .filter(([, applet]) => applet.family === family)
+    .map(([name]) => name);
+}
+
+async function makeScript(family: string, flavour: Flavour, output: string): Promise<void> {
+  const names = programsOf(family);
+  const imports = names.map((name) => `import { main as ${name} } from "./${name}.ts";`);
+  await bundle({
+    stdin: {
+      contents: `${imports.join("\n")}\nglobalThis.programs = { ${names.join(", ")} };\n`,
+      resolveDir: path.join(root, "src/programs"),
+      loader: "ts",
+    },
+    bundle: true,
+    format: "iife",
+    target: "es2022",
+    charset: "ascii",
+    minifySyntax: true,
+    minifyIdentifiers: flavour.stripped,
+    define: { FAULTS: String(flavour.faults), VERSION: JSON.stringify(version) },
+    outfile: output,
+    logLevel: "warning",
+  });
+}
+
+/** The table that host.c includes: which program is in which bundle. */
+function makeHeader(output: string): void {
+  const lines = families.flatMap((family) => [
+    `extern const uint8_t code_${family}[];`,
+    `extern const uint32_t code_${family}_size;`,
+  ]);
+  lines.push("static const struct applet applets[] = {");
+  for (const [name, { family }] of Object.entries(applets)) {
+    lines.push(`\t{"${name}", code_${family}, &code_${family}_size},`);
+  }
+  writeIfChanged(output, [...lines, "};", ""].join("\n"));
+}
+
+function writeIfChanged(file: string, text: string): void {
+  if (!existsSync(file) || readFileSync(file, "utf8") !== text) writeFileSync(file, text);
+}
+
+function isStale(output: string, inputs: readonly string[]): boolean {
+  if (!existsSync(output)) return true;
+  const made = statSync(output).mtimeMs;
+  return inputs.some((input) => statSync(input).mtimeMs >= made);
+}
+
+function run(command: string, ...args: string[]): void {
+  const { exitCode, stderr } = execaSync(command, args, { reject: false, cwd: root });
+  if (exitCode !== 0) throw new Error(`${command} failed:\n${stderr}`);
+}
+
+interface Compiler {
+  readonly command: string;
+  readonly flags: readonly string[];
+}
+
+function compilerOf(flavour: Flavour, engine: string): Compiler {
+  const flags = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fno-strict-aliasing"];
+  flags.push("-ffunction-sections", "-fdata-sections", "-isystem", path.join(engine, "include"));
+  if (flavour.faults) flags.push("-DTRINIT_FAULTS");
+  if (!flavour.sanitized) return { command: "musl-gcc", flags: [...flags, "-Os", "-g", "-static"] };
+  const sanitizers = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-O1", "-g"];
+  return { command: "gcc", flags: [...flags, "-DTRINIT_ASAN", ...sanitizers] };
+}
+
+function compile(
+  compiler: Compiler,
+  source: string,
+  object: string,
+  headers: readonly string[],
+): void {
+  if (!isStale(object, [source, ...headers])) return;
+  const include = ["-I", path.dirname(object), "-I", sysDirectory];
+  run(compiler.command, ...compiler.flags, ...include, "-c", source, "-o", object);
+}
+
+async function makeBundle(
+  family: string,
+  flavour: Flavour,
+  compiler: Compiler,
+  work: string,
+): Promise<string> {
+  const script = path.join(work, `${family}.js`);
+  const source = path.join(work, `${family}.c`);
+  const object = path.join(work, `${family}.o`);
+  const before = existsSync(script) ? readFileSync(script) : null;
+  await makeScript(family, flavour, script);
+  if (before?.equals(readFileSync(script)) && existsSync(object)) return object;
+  const qjsc = path.join(engineDirectory("static"), "bin/qjsc");
+  const strip = flavour.stripped ? ["-s"] : [];
+  run(qjsc, "-c", ...strip, "-N", `code_${family}`, "-o", source, script);
+  rmSync(object, { force: true });
+  compile(compiler, source, object, []);
+  return object;
+}
+
+function bytecodeSize(work: string, family: string): number {
+  const declared = /_size = (\d+);/.exec(readFileSync(path.join(work, `${family}.c`), "utf8"));
+  return Number(declared?.[1]);
+}
+
+function linkPrograms(directory: string): void {
+  const bin = path.join(directory, "bin");
+  rmSync(bin, { recursive: true, force: true });
+  mkdirSync(bin, { recursive: true });
+  for (const name of Object.keys(applets)) symlinkSync("../trinit", path.join(bin, name));
+}
+
+export async function buildFlavour(name: keyof typeof flavours, report: boolean): Promise<void> {
+  const flavour: Flavour = flavours[name];
+  const engine = engineDirectory(flavour.sanitized ? "gnu" : "static");
+  const work = path.join(root, "dist/work", name);
+  mkdirSync(work, { recursive: true });
+  makeHeader(path.join(work, "applets.h"));
+  const compiler = compilerOf(flavour, engine);
+  const headers = [
+    path.join(work, "applets.h"),
+    path.join(sysDirectory, "sys.h"),
+    path.join(sysDirectory, "engine.h"),
+  ];
+  const objects: string[] = [];
+  for (const unit of ["host", "convert", "sys", "process"]) {
+    const object = path.join(work, `${unit}.o`);
+    compile(compiler, path.join(sysDirectory, `${unit}.c`), object, headers);
+    objects.push(object);
+  }
+  for (const family of families) objects.push(await makeBundle(family, flavour, compiler, work));
+  const directory = path.join(root, flavour.directory);
+  const output = path.join(directory, flavour.executable);
+  mkdirSync(directory, { recursive: true });
+  if (isStale(output, objects)) {
+    const strip = flavour.stripped ? ["-s"] : [];
+    const libraries = [path.join(engine, "lib/quickjs-core.a"), "-Wl,--gc-sections", "-lm"];
+    run(
+      compiler.command,
+      ...compiler.flags,
+      ...strip,
+      ...objects,
+      ...libraries,
+      "-o",
+      `${output}.new`,
+    );
+    run("mv", "-f", `${output}.new`, output);
+  }
+  if (flavour.executable === "trinit") linkPrograms(directory);
+  if (!report) return;
+  for (const family of families) {
+    console.log(
+      `${family.padEnd(12)} ${bytecodeSize(work, family)} bytes of bytecode: ${programsOf(family).join(" ")}`,
+    );
+  }
+  console.log(`${path.relative(root, output).padEnd(12)} ${statSync(output).size} bytes`);
+}
+
+async function main(): Promise<void> {
+  const asked = process.argv[2];
+  if (asked === "asan") return buildFlavour("asan", true);
+  if (asked !== undefined && asked !== "faults") throw new Error(`usage: build.ts [asan|faults]`);
+  if (asked === "faults") return buildFlavour("faults", false);
+  run("node_modules/.bin/tsc", "--noEmit", "-p", "tsconfig.json");
+  await buildFlavour("release", true);
+  await buildFlavour("debug", false);
+}
+
+if (process.argv[1] === import.meta.filename) await main();

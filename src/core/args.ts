@@ -1,0 +1,50 @@
+// getopt(3) for the programs: single letters, `-w 7` or `-w7`, `--` ends them.
+
+export interface Option {
+  readonly letter: string;
+  /** "" for an option without a value. */
+  readonly value: string;
+}
+
+export interface Args {
+  readonly options: readonly Option[];
+  readonly operands: readonly string[];
+  /** False when a letter is unknown or a value is missing: print the usage. */
+  readonly valid: boolean;
+}
+
+/**
+ * Splits argv (with the program's name in front). `letters` lists the options, those with a
+ * value followed by a colon, as getopt has it. Options end at the first operand.
+ */
+export function parseArgs(argv: readonly string[], letters: string): Args {
+  const options: Option[] = [];
+  let at = 1;
+  for (; at < argv.length; at++) {
+    const word = argv[at] ?? "";
+    if (word === "--") return { options, operands: argv.slice(at + 1), valid: true };
+    if (word[0] !== "-" || word === "-") break;
+    for (let i = 1; i < word.length; i++) {
+      const letter = word[i] ?? "";
+      const place = letter === ":" ? -1 : letters.indexOf(letter);
+      if (place < 0) return { options, operands: [], valid: false };
+      if (letters[place + 1] !== ":") {
+        options.push({ letter, value: "" });
+        continue;
+      }
+      const value = i + 1 < word.length ? word.slice(i + 1) : argv[++at];
+      if (value === undefined) return { options, operands: [], valid: false };
+      options.push({ letter, value });
+      break;
+    }
+  }
+  return { options, operands: argv.slice(at), valid: true };
+}
+
+/** The number that the text is, as scan_ulong reads it: leading digits, null when there are none. */
+export function leadingNumber(text: string): number | null {
+  let digits = 0;
+  while (digits < text.length && text.charCodeAt(digits) >= 48 && text.charCodeAt(digits) <= 57)
+    digits++;
+  return digits === 0 ? null : Number(text.slice(0, digits));
+}

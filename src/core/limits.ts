@@ -1,0 +1,32 @@
+// Every bound and every wait, with its reason.
+
+/** A service that lived shorter than this is started again only after a pause of the same length. */
+export const restartPauseMs = 1000;
+/** fork(2) failed: the system is short of processes or memory, so give it time. */
+export const forkRetryMs = 5000;
+/** A runsv that gave up by itself (no such directory, locked by another one) is tried again. */
+export const supervisorRetryMs = 5000;
+/** What cannot be watched is looked at again as often as runit looks at everything. */
+export const rescanMs = 5000;
+/** A log that cannot be written: how long svlogd holds its input before it tries again. */
+export const diskRetryMs = 3000;
+/** After a fault in the program itself: keeps a fault that repeats from burning a core. */
+export const faultPauseMs = 1000;
+/** How often an event whose handling failed is tried before it is dropped. */
+export const eventAttempts = 3;
+/** A process that no pidfd can be had for (Linux < 5.3) is looked at this often. */
+export const adoptedCheckMs = 1000;
+/** A `check` script that says no is asked again: nobody announces that it would now say yes. */
+export const checkRetryMs = 420;
+
+/** Directories under runsvdir. One descriptor each for the log pipe: 1000 + const < 1024 + const,
+ * so runsvdir raises its own soft limit where the hard one allows it. */
+export const servicesMax = 1000;
+/** Descriptors that runsvdir wants: one log pipe per service, and a few of its own. */
+export const runsvdirDescriptors = servicesMax + 24;
+/** Commands taken from supervise/control in one turn, so that a flood cannot starve the reaping. */
+export const commandsPerTurn = 64;
+/** How far a chain of symbolic links is followed, as the kernel does. */
+export const linksMax = 40;
+/** supervise/status: 20 bytes are the format, a longer file is not ours. */
+export const statusBytes = 20;

@@ -1,0 +1,66 @@
+// The error sentence: PROG SUBJECT: LEVEL: unable to VERB OBJECT: REASON, and runit's own
+// words for the reasons, which scripts and people know.
+
+export type Errno = number;
+
+/** Linux's numbers, the same on x86_64 and aarch64. */
+export const errnos = {
+  EPERM: 1, ENOENT: 2, ESRCH: 3, EINTR: 4, EIO: 5, ENXIO: 6, E2BIG: 7, ENOEXEC: 8, EBADF: 9,
+  ECHILD: 10, EAGAIN: 11, ENOMEM: 12, EACCES: 13, EFAULT: 14, EBUSY: 16, EEXIST: 17, EXDEV: 18,
+  ENODEV: 19, ENOTDIR: 20, EISDIR: 21, EINVAL: 22, ENFILE: 23, EMFILE: 24, ENOTTY: 25,
+  ETXTBSY: 26, EFBIG: 27, ENOSPC: 28, ESPIPE: 29, EROFS: 30, EMLINK: 31, EPIPE: 32,
+  ENAMETOOLONG: 36, ENOSYS: 38, ENOTEMPTY: 39, ELOOP: 40, ESTALE: 116, EDQUOT: 122,
+} as const; // biome-ignore format: a table
+
+/** Where runit's words differ from what the name of the errno says, they are runit's. */
+const reasons: Readonly<Record<Errno, string>> = {
+  [errnos.EPERM]: "permission denied",
+  [errnos.ENOENT]: "file does not exist",
+  [errnos.ESRCH]: "no such process",
+  [errnos.EINTR]: "interrupted system call",
+  [errnos.EIO]: "input/output error",
+  [errnos.ENXIO]: "device not configured",
+  [errnos.E2BIG]: "argument list too long",
+  [errnos.ENOEXEC]: "exec format error",
+  [errnos.EBADF]: "file descriptor not open",
+  [errnos.ECHILD]: "no child processes",
+  [errnos.EAGAIN]: "temporary failure",
+  [errnos.ENOMEM]: "out of memory",
+  [errnos.EACCES]: "access denied",
+  [errnos.EFAULT]: "bad address",
+  [errnos.EBUSY]: "device busy",
+  [errnos.EEXIST]: "file already exists",
+  [errnos.EXDEV]: "cross-device link",
+  [errnos.ENODEV]: "device does not support operation",
+  [errnos.ENOTDIR]: "not a directory",
+  [errnos.EISDIR]: "is a directory",
+  [errnos.EINVAL]: "invalid argument",
+  [errnos.ENFILE]: "system cannot open more files",
+  [errnos.EMFILE]: "process cannot open more files",
+  [errnos.ENOTTY]: "not a tty",
+  [errnos.ETXTBSY]: "text busy",
+  [errnos.EFBIG]: "file too big",
+  [errnos.ENOSPC]: "disk full",
+  [errnos.ESPIPE]: "illegal seek",
+  [errnos.EROFS]: "read-only file system",
+  [errnos.EMLINK]: "too many links",
+  [errnos.EPIPE]: "broken pipe",
+  [errnos.ENAMETOOLONG]: "file name too long",
+  [errnos.ENOSYS]: "system call not available",
+  [errnos.ENOTEMPTY]: "directory not empty",
+  [errnos.ELOOP]: "symbolic link loop",
+  [errnos.ESTALE]: "stale file handle",
+  [errnos.EDQUOT]: "disk quota exceeded",
+};
+
+/** The errno in words. */
+export function reason(errno: Errno): string {
+  return reasons[errno] ?? `error ${errno}`;
+}
+
+export type Level = "fatal" | "warning";
+
+/** One sentence of complaint: `runsv web: warning: unable to open supervise/ok: disk full`. */
+export function sentence(who: string, level: Level, what: string, why = ""): string {
+  return `${who}: ${level}: ${what}${why === "" ? "" : `: ${why}`}`;
+}

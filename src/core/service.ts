@@ -1,0 +1,316 @@
+// One supervised service, or a logger. Pure: step() decides, programs/runsv.ts acts.
+//
+//     down --started--> run --ended--> finish --ended--> down
+//
+// Only `ended` leaves run or finish: a process that we killed is ours until it is reaped, so
+// there are never two of one service. `state` is what the kernel told us, `want` is what the
+// operator asked for; neither is ever guessed from the other.
+//
+//   in down    pid is 0. `due` says when a start is owed; null: none is.
+//   in run     pid is the process of ./run. Nothing is due.
+//   in finish  pid is the process of ./finish, or 0 with `due` when its fork failed.
+//
+// control/X scripts are one more child, one at a time: `scripts` are those that run (the
+// first) or wait. Commands are obeyed meanwhile.
+import { type Command, commands, type Letter, type Signal } from "./commands.ts";
+import { forkRetryMs, restartPauseMs } from "./limits.ts";
+import type { State } from "./status.ts";
+import type { Millis } from "./time.ts";
+
+export type Want = "up" | "down" | "exit";
+
+/** What ./finish is told: exit code or -1, and the low byte of the wait status. */
+export interface Exit {
+  readonly code: number;
+  readonly status: number;
+}
+
+/** A control script, and what follows it. */
+export interface Script {
+  readonly letter: Letter;
+  /** The process that the command was meant for: its signals reach no other. */
+  readonly pid: number;
+  /** Sent unless the script exits 0. */
+  readonly signal: Signal | null;
+  /** Sent in any case, afterwards. */
+  readonly after: Signal | null;
+}
+
+export interface Service {
+  /** A logger has no control/ and no finish, and ignores `x`: it ends with its input. */
+  readonly log: boolean;
+  readonly state: State;
+  readonly want: Want;
+  readonly pid: number;
+  /** `once` was asked for while the process was on its way out: one more start is owed. */
+  readonly again: boolean;
+  readonly paused: boolean;
+  readonly gotTerm: boolean;
+  /** TERM or KILL went to this process: it is on its way out. */
+  readonly ending: boolean;
+  /** The last start of ./run on the monotonic clock; -Infinity before the first. */
+  readonly startedAt: Millis;
+  readonly due: Millis | null;
+  readonly exit: Exit;
+  readonly scripts: readonly Script[];
+}
+
+export type Event =
+  | { readonly kind: "begin"; readonly up: boolean }
+  | {
+      readonly kind: "adopted";
+      readonly state: "run" | "finish";
+      readonly pid: number;
+      readonly want: "up" | "down";
+    }
+  | { readonly kind: "command"; readonly letter: Letter }
+  | { readonly kind: "timeout" }
+  | { readonly kind: "started"; readonly pid: number }
+  | { readonly kind: "startFailed"; readonly cause: "fork" | "exec" | "absent" }
+  | { readonly kind: "ended"; readonly exit: Exit }
+  | { readonly kind: "scriptEnded"; readonly ok: boolean };
+
+export type Effect =
+  | { readonly kind: "startRun" }
+  | { readonly kind: "startFinish"; readonly exit: Exit }
+  | { readonly kind: "startScript"; readonly letter: Letter }
+  | { readonly kind: "signal"; readonly pid: number; readonly signal: Signal }
+  /** Write the status; `stamped` with the time of now, otherwise with that of last time. */
+  | { readonly kind: "announce"; readonly stamped: boolean }
+  | { readonly kind: "leave" };
+
+export interface Step {
+  readonly service: Service;
+  readonly effects: readonly Effect[];
+}
+
+/** A service that nothing has happened to yet. */
+export function newService(log: boolean): Service {
+  return {
+    log,
+    state: "down",
+    want: "down",
+    pid: 0,
+    again: false,
+    paused: false,
+    gotTerm: false,
+    ending: false,
+    startedAt: Number.NEGATIVE_INFINITY,
+    due: null,
+    exit: { code: 0, status: 0 },
+    scripts: [],
+  };
+}
+
+/** What the service becomes by an event, and what is to be done. `now` is monotonic. */
+export function step(service: Service, event: Event, now: Millis): Step {
+  switch (event.kind) {
+    case "begin":
+      return announced(
+        { ...service, want: event.up ? "up" : "down", due: event.up ? now : null },
+        true,
+      );
+    case "adopted": {
+      const { want, state, pid } = event;
+      return announced({ ...service, want, state, pid, startedAt: now }, false);
+    }
+    case "command":
+      return onCommand(service, event.letter, now);
+    case "timeout":
+      return onTimeout(service, now);
+    case "started":
+      return onStarted(service, event.pid, now);
+    case "startFailed":
+      return onStartFailed(service, event.cause, now);
+    case "ended":
+      return onEnded(service, event.exit, now);
+    case "scriptEnded":
+      return onScriptEnded(service, event.ok);
+  }
+}
+
+/** When step() has to be called with a timeout; null: no earlier than the next event. */
+export function deadline(service: Service): Millis | null {
+  return isStarting(service) ? null : service.due;
+}
+
+/** True once nothing is left to supervise: the operator said exit, and it is down. */
+export function isOver(service: Service): boolean {
+  return service.want === "exit" && service.state === "down";
+}
+
+function announced(service: Service, stamped: boolean): Step {
+  return { service, effects: [{ kind: "announce", stamped }] };
+}
+
+function unchanged(service: Service): Step {
+  return { service, effects: [] };
+}
+
+/** control/u is on its way, and ./run comes after it. */
+function isStarting(service: Service): boolean {
+  return service.scripts.some((script) => script.letter === "u");
+}
+
+function onCommand(service: Service, letter: Letter, now: Millis): Step {
+  if (isOver(service) || (service.log && letter === "x")) return unchanged(service);
+  const command = commands[letter];
+  if (command.want !== null) return onWant(service, command.want, letter, now);
+  const flagged = withPauseFlag(service, command);
+  switch (service.state) {
+    case "down":
+      return announced(flagged, false);
+    case "run":
+      return withScript(flagged, { letter, pid: service.pid, signal: command.signal, after: null });
+    case "finish": // A finish that hangs would keep the service from ever being down.
+      if (letter !== "k" || service.pid === 0) return announced(flagged, false);
+      return { service, effects: [{ kind: "signal", pid: service.pid, signal: "KILL" }] };
+  }
+}
+
+function withPauseFlag(service: Service, command: Command): Service {
+  if (command.signal === "STOP") return { ...service, paused: true };
+  if (command.signal === "CONT") return { ...service, paused: false };
+  return service;
+}
+
+function onWant(
+  service: Service,
+  asked: "up" | "down" | "once" | "exit",
+  letter: Letter,
+  now: Millis,
+): Step {
+  const want = asked === "once" ? "down" : asked;
+  const starts = asked === "up" || asked === "once";
+  switch (service.state) {
+    case "down": {
+      // A start asked for by hand comes as early as the rule of one start a second allows.
+      const earliest = Math.max(now, service.startedAt + restartPauseMs);
+      const due = starts ? Math.min(service.due ?? earliest, earliest) : null;
+      const next = announced({ ...service, want, due }, false);
+      return isOver(next.service)
+        ? { ...next, effects: [...next.effects, { kind: "leave" }] }
+        : next;
+    }
+    case "run": {
+      const again = asked === "once" && isEnding(service);
+      const next = { ...service, want, again };
+      return starts ? announced(next, false) : stop(next, letter);
+    }
+    case "finish":
+      return announced({ ...service, want, again: asked === "once" }, false);
+  }
+}
+
+/** The process was told to go: whoever asks for `once` now means the one after it. */
+function isEnding(service: Service): boolean {
+  return service.ending || service.scripts.some((script) => isFatal(script.signal));
+}
+
+function isFatal(signal: Signal | null): boolean {
+  return signal === "TERM" || signal === "KILL";
+}
+
+/** control/t, TERM unless that did it, CONT, then control/d (or x), whose result is ignored. */
+function stop(service: Service, letter: Letter): Step {
+  const { pid } = service;
+  const first = withScript(service, { letter: "t", pid, signal: "TERM", after: "CONT" });
+  const second = withScript(first.service, { letter, pid, signal: null, after: null });
+  return { service: second.service, effects: [...first.effects, ...second.effects] };
+}
+
+/** Queues a control script; a logger has none, its signals go out at once. */
+function withScript(service: Service, script: Script): Step {
+  const next = { ...service, scripts: [...service.scripts, script] };
+  if (service.log) return onScriptEnded(next, false);
+  const effects: Effect[] = [{ kind: "announce", stamped: false }];
+  if (next.scripts.length === 1) effects.push({ kind: "startScript", letter: script.letter });
+  return { service: next, effects };
+}
+
+function onScriptEnded(service: Service, ok: boolean): Step {
+  const [script, ...scripts] = service.scripts;
+  if (script === undefined) throw new Error("a control script ended that was never started");
+  let next: Service = { ...service, scripts };
+  const effects: Effect[] = [];
+  if (service.state === "run" && service.pid === script.pid) {
+    const { pid } = script;
+    if (script.signal !== null && !ok) effects.push({ kind: "signal", pid, signal: script.signal });
+    if (script.after !== null) effects.push({ kind: "signal", pid, signal: script.after });
+    if (isFatal(script.signal) && !ok) {
+      next = { ...next, ending: true, gotTerm: next.gotTerm || script.signal === "TERM" };
+    }
+  }
+  effects.push({ kind: "announce", stamped: false });
+  if (script.letter === "u" && service.state === "down" && service.due !== null) {
+    next = { ...next, due: null };
+    effects.push({ kind: "startRun" });
+  }
+  const following = scripts[0];
+  if (following !== undefined) effects.push({ kind: "startScript", letter: following.letter });
+  return { service: next, effects };
+}
+
+function onTimeout(service: Service, now: Millis): Step {
+  if (service.due === null || service.due > now || isStarting(service)) return unchanged(service);
+  switch (service.state) {
+    case "down":
+      return service.log
+        ? { service: { ...service, due: null }, effects: [{ kind: "startRun" }] }
+        : withScript(service, { letter: "u", pid: 0, signal: null, after: null });
+    case "finish":
+      return {
+        service: { ...service, due: null },
+        effects: [{ kind: "startFinish", exit: service.exit }],
+      };
+    case "run":
+      throw new Error("a start is due for a service that runs");
+  }
+}
+
+function onStarted(service: Service, pid: number, now: Millis): Step {
+  switch (service.state) {
+    case "down": {
+      const running: Service = { ...service, state: "run", pid, startedAt: now, again: false };
+      return announced({ ...running, paused: false, gotTerm: false, ending: false }, true);
+    }
+    case "finish":
+      return announced({ ...service, pid }, false);
+    case "run":
+      throw new Error(`a second process was started: ${pid} beside ${service.pid}`);
+  }
+}
+
+function onStartFailed(service: Service, cause: "fork" | "exec" | "absent", now: Millis): Step {
+  if (cause === "fork") return announced({ ...service, due: now + forkRetryMs }, false);
+  switch (service.state) {
+    case "down": // As if it had run and ended at once: ./finish hears 111 0.
+      return onEnded({ ...service, state: "run", startedAt: now }, { code: 111, status: 0 }, now);
+    case "finish":
+      return goDown(service, now);
+    case "run":
+      throw new Error("a start failed while the service runs");
+  }
+}
+
+function onEnded(service: Service, exit: Exit, now: Millis): Step {
+  switch (service.state) {
+    case "run": {
+      const ended: Service = { ...service, pid: 0, gotTerm: false, exit };
+      if (service.log) return goDown(ended, now);
+      return { service: { ...ended, state: "finish" }, effects: [{ kind: "startFinish", exit }] };
+    }
+    case "finish":
+      return goDown(service, now);
+    case "down":
+      throw new Error("a service ended that was down");
+  }
+}
+
+function goDown(service: Service, now: Millis): Step {
+  const rested = now - service.startedAt >= restartPauseMs;
+  const starts = service.want === "up" || service.again;
+  const due = starts ? (rested ? now : now + restartPauseMs) : null;
+  const next = announced({ ...service, state: "down", pid: 0, again: false, due }, true);
+  return isOver(next.service) ? { ...next, effects: [...next.effects, { kind: "leave" }] } : next;
+}

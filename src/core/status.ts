@@ -1,0 +1,60 @@
+// supervise/status, both ways: the 20 bytes that runit's tools read and write.
+//
+//   0-11 TAI64N of the last change   12-15 pid, little endian   16 paused   17 want: u or d
+//   18 TERM was sent and it still runs   19 state: 0 down, 1 run, 2 finish
+//
+// daemontools' tools read the first 18 of them.
+import { decodeTai64n, encodeTai64n, type Stamp } from "./time.ts";
+
+export type State = "down" | "run" | "finish";
+
+const states: readonly State[] = ["down", "run", "finish"];
+
+export interface Status {
+  readonly state: State;
+  /** "down" also stands for a supervisor that was told to exit. */
+  readonly want: "up" | "down";
+  /** 0 when no process runs. */
+  readonly pid: number;
+  readonly paused: boolean;
+  readonly gotTerm: boolean;
+  /** The last start of `run`, or when it went down. */
+  readonly since: Stamp;
+}
+
+/** The record's 20 bytes. */
+export function encodeStatus(status: Status): string {
+  const { pid } = status;
+  return (
+    encodeTai64n(status.since) +
+    String.fromCharCode(pid & 255, (pid >> 8) & 255, (pid >> 16) & 255, (pid >> 24) & 255) +
+    String.fromCharCode(status.paused ? 1 : 0, status.want === "up" ? 0x75 : 0x64) +
+    String.fromCharCode(status.gotTerm ? 1 : 0, states.indexOf(status.state))
+  );
+}
+
+/** The status in a record, or null when it is no record: too short, or a state unknown. */
+export function decodeStatus(bytes: string): Status | null {
+  const state = states[bytes.charCodeAt(19)];
+  if (bytes.length !== 20 || state === undefined) return null;
+  let pid = 0;
+  for (let i = 15; i >= 12; i--) pid = pid * 256 + bytes.charCodeAt(i);
+  return {
+    state,
+    want: bytes.charCodeAt(17) === 0x75 ? "up" : "down",
+    pid,
+    paused: bytes.charCodeAt(16) !== 0,
+    gotTerm: bytes.charCodeAt(18) !== 0,
+    since: decodeTai64n(bytes),
+  };
+}
+
+/** supervise/stat: the same for people, in one line. */
+export function statText(status: Status, wantExit: boolean): string {
+  let text: string = status.state;
+  if (status.paused) text += ", paused";
+  if (status.gotTerm) text += ", got TERM";
+  if (status.state !== "down" && status.want === "down")
+    text += wantExit ? ", want exit" : ", want down";
+  return `${text}\n`;
+}

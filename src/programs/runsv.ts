@@ -1,0 +1,3 @@
+export function main(_argv: readonly string[]): number {
+  return 111;
+}

@@ -1,0 +1,115 @@
+/* Starts the engine, picks the program by the name it was called with, loads the
+ * bytecode of its family and calls its main(argv). Nothing here decides anything else. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "sys.h"
+
+struct applet {
+	const char *name;
+	const uint8_t *code; /* the bytecode of its family */
+	const uint32_t *code_size;
+};
+#include "applets.h" /* made by the build from src/applets.ts */
+
+struct start start;
+
+static const struct applet *find_applet(const char *name) {
+	for (size_t i = 0; i < sizeof applets / sizeof *applets; i++)
+		if (strcmp(applets[i].name, name) == 0) return &applets[i];
+	return NULL;
+}
+
+static const char *base_name(const char *path) {
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+/* argv and the environment lie behind each other; a title may use what argv has. */
+static void remember_start(int argc, char **argv) {
+	sigprocmask(SIG_SETMASK, NULL, &start.mask);
+	start.sigpipe = signal(SIGPIPE, SIG_IGN); /* a closed stderr must not end a supervisor */
+	if (argc < 1) return;
+	start.title = argv[0];
+	char *end = argv[0];
+	for (int i = 0; i < argc && argv[i] == end; i++) end = argv[i] + strlen(argv[i]) + 1;
+	start.title_size = (size_t)(end - argv[0]);
+}
+
+/* Everything the bundles use, and no more: see docs/ENGINE.md. */
+static JSContext *new_context(JSRuntime *rt) {
+	JSContext *ctx = JS_NewContextRaw(rt);
+	if (!ctx) return NULL;
+	if (JS_AddIntrinsicBaseObjects(ctx) < 0 || JS_AddIntrinsicMapSet(ctx) < 0 ||
+	    JS_AddIntrinsicTypedArrays(ctx) < 0 || sys_install(ctx) < 0)
+		return NULL;
+	return ctx;
+}
+
+static JSValue argv_array(JSContext *ctx, int argc, char **argv) {
+	JSValue array = JS_NewArray(ctx);
+	for (int i = 0; i < argc; i++)
+		JS_SetPropertyUint32(ctx, array, (uint32_t)i, bytes_out(ctx, argv[i], strlen(argv[i])));
+	return array;
+}
+
+/* Loads the family's bundle, which leaves its programs in the global `programs`,
+ * and calls the one asked for. */
+static JSValue run_applet(JSContext *ctx, const struct applet *applet, int argc, char **argv) {
+	JSValue code = JS_ReadObject(ctx, applet->code, *applet->code_size, JS_READ_OBJ_BYTECODE);
+	if (JS_IsException(code)) return code;
+	JSValue loaded = JS_EvalFunction(ctx, code);
+	if (JS_IsException(loaded)) return loaded;
+	JS_FreeValue(ctx, loaded);
+
+	JSValue global = JS_GetGlobalObject(ctx);
+	JSValue programs = JS_GetPropertyStr(ctx, global, "programs");
+	JSValue main = JS_GetPropertyStr(ctx, programs, applet->name);
+	JSValue args = argv_array(ctx, argc, argv);
+	JSValue code_out = JS_Call(ctx, main, JS_UNDEFINED, 1, (JSValueConst *)&args);
+	JS_FreeValue(ctx, args);
+	JS_FreeValue(ctx, main);
+	JS_FreeValue(ctx, programs);
+	JS_FreeValue(ctx, global);
+	return code_out;
+}
+
+int main(int argc, char **argv) {
+	const char *name = argc > 0 ? base_name(argv[0]) : "trinit";
+	const struct applet *applet = find_applet(name);
+	if (argc > 1 && (!applet || strcmp(applet->name, "trinit") == 0)) {
+		const struct applet *named = find_applet(argv[1]); /* trinit NAME ... */
+		if (named) {
+			applet = named;
+			argc--, argv++;
+			prctl(PR_SET_NAME, applet->name);
+		}
+	}
+	if (!applet) applet = find_applet("trinit");
+	remember_start(argc, argv);
+
+	JSRuntime *rt = JS_NewRuntime();
+	if (rt) engine_collector_off(rt);
+	JSContext *ctx = rt ? new_context(rt) : NULL;
+	if (!ctx) {
+		fprintf(stderr, "%s: fatal: unable to start the engine: out of memory\n", applet->name);
+		return 111;
+	}
+	int code = 111;
+	JSValue result = run_applet(ctx, applet, argc, argv);
+	if (JS_IsException(result))
+		report_exception(ctx, applet->name);
+	else if (JS_ToInt32(ctx, &code, result) < 0)
+		code = 111;
+#ifdef TRINIT_ASAN
+	JS_FreeValue(ctx, result); /* so that what leaks is seen */
+	JS_FreeContext(ctx);
+	JS_FreeRuntime(rt);
+	exit(code);
+#else
+	_exit(code);
+#endif
+}

@@ -1,0 +1,150 @@
+// System calls for the programs: an outcome that is expected is a value, everything else
+// throws a SysError that knows the call, the errno and the path.
+import { type Errno, errnos, reason } from "../core/message.ts";
+
+/** A system call that failed in a way its caller did not expect. */
+export class SysError extends Error {
+  readonly call: string;
+  readonly errno: Errno;
+  readonly path: string;
+
+  constructor(call: string, errno: Errno, path: string) {
+    super(`unable to ${call}${path === "" ? "" : ` ${path}`}: ${reason(errno)}`);
+    this.call = call;
+    this.errno = errno;
+    this.path = path;
+  }
+}
+
+/** The reason in words for anything that was thrown. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof SysError) return reason(error.errno);
+  return error instanceof Error ? `${error.message}\n${error.stack ?? ""}` : String(error);
+}
+
+function checked(call: string, result: number, path = ""): number {
+  if (result < 0) throw new SysError(call, -result, path);
+  return result;
+}
+
+/** The result, or null when it is the errno that the caller expects. */
+function unless(expected: Errno, call: string, result: number, path = ""): number | null {
+  return result === -expected ? null : checked(call, result, path);
+}
+
+function expected<T>(call: string, result: T | number, path = ""): T {
+  if (typeof result === "number") throw new SysError(call, -result, path);
+  return result;
+}
+
+export type Stat = SysStat;
+export const directoryMode = 0o040000;
+export const regularMode = 0o100000;
+
+/** True for the st_mode of a directory. */
+export function isDirectory(stat: Stat): boolean {
+  return (stat.mode & 0o170000) === directoryMode;
+}
+
+/** True for the st_mode of a symbolic link. */
+export function isLink(stat: Stat): boolean {
+  return (stat.mode & 0o170000) === 0o120000;
+}
+
+export function open(path: string, flags: number, mode = 0o666): number {
+  return checked("open", sys.open(path, flags, mode), path);
+}
+
+/** Closes; a descriptor is gone whatever close(2) answers. */
+export function close(fd: number): void {
+  sys.close(fd);
+}
+
+/** The stat of a path, or null when nothing is there. */
+export function statIfThere(path: string): Stat | null {
+  const result = sys.stat(path);
+  return result === -errnos.ENOENT || result === -errnos.ENOTDIR
+    ? null
+    : expected("stat", result, path);
+}
+
+/** As statIfThere, of a link itself. */
+export function lstatIfThere(path: string): Stat | null {
+  const result = sys.lstat(path);
+  return result === -errnos.ENOENT || result === -errnos.ENOTDIR
+    ? null
+    : expected("lstat", result, path);
+}
+
+export function fstat(fd: number): Stat {
+  return expected("fstat", sys.fstat(fd));
+}
+
+/** The first `max` bytes of a file, or null when it is not there. */
+export function readIfThere(path: string, max: number): string | null {
+  const result = sys.readfile(path, max);
+  return result === -errnos.ENOENT || result === -errnos.ENOTDIR
+    ? null
+    : expected("read", result, path);
+}
+
+export function readdir(path: string): string[] {
+  return expected("read", sys.readdir(path), path);
+}
+
+/** Writes all of it; a pipe or a disk may take it in pieces. */
+export function writeAll(fd: number, bytes: string, path: string): void {
+  let rest = bytes;
+  while (rest !== "") rest = rest.slice(checked("write", sys.write(fd, rest), path));
+}
+
+/** Replaces a file in one step: a reader sees the old bytes or the new ones. */
+export function replaceFile(path: string, bytes: string, mode: number): void {
+  const next = `${path}.new`;
+  const fd = open(next, sys.O_WRONLY | sys.O_CREAT | sys.O_TRUNC, mode);
+  try {
+    writeAll(fd, bytes, next);
+  } finally {
+    close(fd);
+  }
+  checked("rename", sys.rename(next, path), path);
+}
+
+/** Makes a directory; false when the name is taken. */
+export function mkdir(path: string, mode: number): boolean {
+  return unless(errnos.EEXIST, "create", sys.mkdir(path, mode), path) !== null;
+}
+
+/** Makes a FIFO; false when the name is taken. */
+export function mkfifo(path: string, mode: number): boolean {
+  return unless(errnos.EEXIST, "create", sys.mkfifo(path, mode), path) !== null;
+}
+
+/** Takes a lock for as long as the descriptor is open; false when somebody else has it. */
+export function tryLock(fd: number, path: string): boolean {
+  return unless(errnos.EAGAIN, "lock", sys.flock(fd, sys.LOCK_EX | sys.LOCK_NB), path) !== null;
+}
+
+/** Removes a name; false when it was not there. */
+export function unlink(path: string): boolean {
+  return unless(errnos.ENOENT, "remove", sys.unlink(path), path) !== null;
+}
+
+export function pipe(): [number, number] {
+  return expected("create", sys.pipe(), "pipe");
+}
+
+/** Sends a signal; false when the process is gone. */
+export function kill(pid: number, signal: number): boolean {
+  return unless(errnos.ESRCH, "send a signal to", sys.kill(pid, signal), `${pid}`) !== null;
+}
+
+/** Bytes read, 0 at the end, null when there is nothing to read now. */
+export function tryRead(fd: number, buffer: Uint8Array, path: string): number | null {
+  return unless(errnos.EAGAIN, "read", sys.read(fd, buffer, 0, buffer.length), path);
+}
+
+/** A line on stderr, which may be closed or full: there is nobody left to tell. */
+export function complain(line: string): void {
+  sys.write(2, `${line}\n`);
+}

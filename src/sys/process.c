@@ -1,0 +1,444 @@
+/* Processes: their ends, their identities, titles, and the two ways to make one. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sys.h"
+
+sigset_t handled;
+
+/* --- Processes ------------------------------------------------------------------------ */
+
+/* getpid() -> pid */
+JSValue sys_getpid(ARGS) {
+	UNUSED_ARGS;
+	return JS_NewInt32(ctx, getpid());
+}
+
+/* geteuid() -> uid */
+JSValue sys_geteuid(ARGS) {
+	UNUSED_ARGS;
+	return JS_NewInt64(ctx, geteuid());
+}
+
+/* kill(pid, signal) -> 0 | -errno */
+JSValue sys_kill(ARGS) {
+	UNUSED_ARGS;
+	pid_t pid = int_in(ctx, argv[0]);
+	errno = EPERM; /* everything, or whoever started us: never by this call */
+	if (pid == 0 || pid == -1) return outcome(ctx, -1);
+	return outcome(ctx, kill(pid, int_in(ctx, argv[1])));
+}
+
+/* waitpid(pid, flags) -> [pid, status] | null | -errno */
+JSValue sys_waitpid(ARGS) {
+	UNUSED_ARGS;
+	int status = 0;
+	pid_t pid = waitpid(int_in(ctx, argv[0]), &status, int_in(ctx, argv[1]));
+	if (pid == 0 || (pid < 0 && errno == ECHILD)) return JS_NULL;
+	if (pid < 0) return outcome(ctx, -1);
+	JSValue pair = JS_NewArray(ctx);
+	push_int(ctx, pair, 0, pid);
+	push_int(ctx, pair, 1, status);
+	return pair;
+}
+
+/* pidfd_open(pid) -> fd | -errno */
+JSValue sys_pidfd_open(ARGS) {
+	UNUSED_ARGS;
+	FAULT("pidfd_open", EPERM);
+	return outcome(ctx, syscall(SYS_pidfd_open, int_in(ctx, argv[0]), 0));
+}
+
+/* subreaper() -> 0 | -errno */
+JSValue sys_subreaper(ARGS) {
+	UNUSED_ARGS;
+	return outcome(ctx, prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
+}
+
+/* setsid() -> session | -errno */
+JSValue sys_setsid(ARGS) {
+	UNUSED_ARGS;
+	return outcome(ctx, setsid());
+}
+
+/* setids(uid, gid, groups) -> 0 | -errno */
+JSValue sys_setids(ARGS) {
+	UNUSED_ARGS;
+	gid_t groups[64];
+	double uid, gid;
+	int count = length_in(ctx, argv[2]);
+	if (count > 64) return engine_throw_type(ctx, "%d groups", count);
+	for (int i = 0; i < count; i++) groups[i] = (gid_t)int_at(ctx, argv[2], i);
+	if (JS_ToFloat64(ctx, &uid, argv[0]) < 0 || JS_ToFloat64(ctx, &gid, argv[1]) < 0)
+		return JS_EXCEPTION;
+	if (setgroups((size_t)count, groups) < 0 || setgid((gid_t)gid) < 0) return outcome(ctx, -1);
+	return outcome(ctx, setuid((uid_t)uid));
+}
+
+/* getrlimit(resource) -> [soft, hard] | -errno; -1 is no limit */
+JSValue sys_getrlimit(ARGS) {
+	UNUSED_ARGS;
+	struct rlimit limit;
+	if (getrlimit((unsigned)int_in(ctx, argv[0]), &limit) < 0) return outcome(ctx, -1);
+	JSValue pair = JS_NewArray(ctx);
+	push_int(ctx, pair, 0, limit.rlim_cur == RLIM_INFINITY ? -1 : (int64_t)limit.rlim_cur);
+	push_int(ctx, pair, 1, limit.rlim_max == RLIM_INFINITY ? -1 : (int64_t)limit.rlim_max);
+	return pair;
+}
+
+/* setrlimit(resource, soft, hard) -> 0 | -errno; -1 is no limit */
+JSValue sys_setrlimit(ARGS) {
+	UNUSED_ARGS;
+	double soft, hard;
+	if (JS_ToFloat64(ctx, &soft, argv[1]) < 0 || JS_ToFloat64(ctx, &hard, argv[2]) < 0)
+		return JS_EXCEPTION;
+	struct rlimit limit = {soft < 0 ? RLIM_INFINITY : (rlim_t)soft,
+	                       hard < 0 ? RLIM_INFINITY : (rlim_t)hard};
+	return outcome(ctx, setrlimit((unsigned)int_in(ctx, argv[0]), &limit));
+}
+
+/* exit(code) never returns */
+JSValue sys_exit(ARGS) {
+	UNUSED_ARGS;
+	_exit(int_in(ctx, argv[0]));
+}
+
+/* getenv(name) -> bytes | null */
+JSValue sys_getenv(ARGS) {
+	UNUSED_ARGS;
+	char *name = bytes_in(ctx, argv[0], NULL);
+	if (!name) return JS_EXCEPTION;
+	const char *value = getenv(name);
+	js_free(ctx, name);
+	return value ? bytes_out(ctx, value, strlen(value)) : JS_NULL;
+}
+
+/* Signals as they were before us: nothing that we block, catch or ignore is left to a
+ * program that we start. Async-signal-safe. */
+static void restore_signals(void) {
+	sigset_t mask = start.mask;
+	for (int number = 1; number < NSIG; number++)
+		if (sigismember(&handled, number) == 1) sigdelset(&mask, number);
+	signal(SIGPIPE, start.sigpipe);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+}
+
+/* --- Titles: what ps, pgrep and pidof show ---------------------------------------------- */
+
+/* A small file as a string; -1 where it cannot be read. */
+static int read_small(const char *path, char *text, size_t size) {
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) return -1;
+	ssize_t got = read(fd, text, size - 1);
+	close(fd);
+	text[got > 0 ? got : 0] = 0;
+	return got > 0 ? 0 : -1;
+}
+
+/* /proc/self/stat without the name, from its third field on; NULL where there is no /proc. */
+static const char *own_stat(char *text, size_t size) {
+	if (read_small("/proc/self/stat", text, size) < 0) return NULL;
+	const char *paren = strrchr(text, ')');
+	return paren ? paren + 2 : NULL;
+}
+
+/* Field `number` of proc(5)'s list, which counts from 1. */
+static unsigned long stat_field(const char *from_third, int number) {
+	const char *at = from_third;
+	for (int i = 3; i < number && at; i++) at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL;
+	return at ? strtoul(at, NULL, 10) : 0;
+}
+
+/* A new place for the command line: works at any length, also with no environment. */
+static int move_title(const char *title, size_t size) {
+	char text[1024];
+	const char *stat = own_stat(text, sizeof text);
+	if (!stat) return -1;
+	char *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED) return -1;
+	memcpy(page, title, size);
+	struct prctl_mm_map map = {
+		.start_code = stat_field(stat, 26), .end_code = stat_field(stat, 27),
+		.start_data = stat_field(stat, 45), .end_data = stat_field(stat, 46),
+		.start_brk = stat_field(stat, 47), .brk = (uintptr_t)syscall(SYS_brk, 0),
+		.start_stack = stat_field(stat, 28),
+		.arg_start = (uintptr_t)page, .arg_end = (uintptr_t)page + size,
+		.env_start = stat_field(stat, 50), .env_end = stat_field(stat, 51),
+		.exe_fd = (uint32_t)-1,
+	};
+	if (prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0) == 0) return 0;
+	munmap(page, size);
+	return -1;
+}
+
+/* Sets the name and the command line to argv, whose strings are joined by NULs. */
+static void set_title(const char *title, size_t size) {
+	prctl(PR_SET_NAME, title);
+	if (move_title(title, size) == 0 || start.title_size == 0) return;
+	size_t used = size < start.title_size ? size : start.title_size;
+	memset(start.title, 0, start.title_size);
+	memcpy(start.title, title, used);
+	start.title[start.title_size - 1] = 0;
+}
+
+/* The strings of an array, each with its NUL, one behind the other, for js_free(). */
+static char *joined_in(JSContext *ctx, JSValueConst array, size_t *size_out) {
+	size_t size = 0, length;
+	char *joined = NULL;
+	int count = length_in(ctx, array);
+	for (int i = 0; i < count; i++) {
+		JSValue item = JS_GetPropertyUint32(ctx, array, (uint32_t)i);
+		char *bytes = bytes_in(ctx, item, &length);
+		JS_FreeValue(ctx, item);
+		char *more = bytes ? js_realloc(ctx, joined, size + length + 1) : NULL;
+		if (!more) {
+			js_free(ctx, bytes);
+			js_free(ctx, joined);
+			return NULL;
+		}
+		joined = more;
+		memcpy(joined + size, bytes, length + 1);
+		size += length + 1;
+		js_free(ctx, bytes);
+	}
+	*size_out = size;
+	return joined;
+}
+
+/* settitle(argv) -> 0 */
+JSValue sys_settitle(ARGS) {
+	UNUSED_ARGS;
+	size_t size;
+	char *title = joined_in(ctx, argv[0], &size);
+	if (!title) return JS_EXCEPTION;
+	set_title(title, size);
+	js_free(ctx, title);
+	return JS_NewInt32(ctx, 0);
+}
+
+/* --- fork and spawn ------------------------------------------------------------------------ */
+
+static int close_between(int from, int to) {
+	if (from > to) return 0;
+#ifdef TRINIT_FAULTS
+	if (fault_armed("close_range")) return -1;
+#endif
+	return (int)syscall(SYS_close_range, from, to, 0);
+}
+
+/* Closes every descriptor above 2 but `keep`, which is sorted. */
+static void close_others(const int *keep, int count) {
+	int from = 3, failed = 0;
+	for (int i = 0; i < count; i++) {
+		if (close_between(from, keep[i] - 1) < 0) failed = 1;
+		if (keep[i] >= from) from = keep[i] + 1;
+	}
+	if (close_between(from, 0x7fffffff) < 0) failed = 1;
+	if (!failed) return;
+	struct rlimit limit; /* Linux < 5.9, or a seccomp profile older than the call */
+	int max = getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 1024 : (int)limit.rlim_max;
+	if (max < 0 || max > 65536) max = 65536;
+	for (int fd = 3; fd < max; fd++) {
+		int kept = 0;
+		for (int i = 0; i < count; i++) kept |= keep[i] == fd;
+		if (!kept) close(fd);
+	}
+}
+
+static int compare_ints(const void *a, const void *b) {
+	return *(const int *)a - *(const int *)b;
+}
+
+/* fork(main, argv, keepFds) -> pid | -errno; the child calls main(argv) and is gone */
+JSValue sys_fork(ARGS) {
+	UNUSED_ARGS;
+	FAULT("fork", EAGAIN);
+	int keep[16], count = length_in(ctx, argv[2]);
+	if (count > 16) return engine_throw_type(ctx, "fork keeps %d descriptors", count);
+	for (int i = 0; i < count; i++) keep[i] = int_at(ctx, argv[2], i);
+	qsort(keep, (size_t)count, sizeof *keep, compare_ints);
+	size_t size;
+	char *title = joined_in(ctx, argv[1], &size);
+	if (!title) return JS_EXCEPTION;
+	pid_t pid = fork();
+	if (pid != 0) {
+		js_free(ctx, title);
+		return outcome(ctx, pid);
+	}
+	close_others(keep, count);
+	restore_signals();
+	signal(SIGPIPE, SIG_IGN);
+	set_title(title, size);
+	int code = 111;
+	JSValue result = JS_Call(ctx, argv[0], JS_UNDEFINED, 1, &argv[1]);
+	if (JS_IsException(result))
+		report_exception(ctx, title);
+	else
+		code = int_in(ctx, result);
+	_exit(code);
+}
+
+#define SPAWN_FDS 8
+#define SPAWN_STACK 16384
+
+struct spawn {
+	char *path, **argv, **env, *cwd, *birth;
+	int fds[SPAWN_FDS];
+	int fd_count;
+	const char *failed; /* the call that failed in the child, which shares our memory */
+	int error;
+};
+
+/* Who this process is, for its supervisor's successor: pid, start time in clock ticks since
+ * boot, and which boot, which together name one process for ever. A child writes it before
+ * exec, so no program runs that it does not tell of; a failure only costs the takeover. */
+static int write_birth(const char *path) {
+	char text[1024], boot[64], line[128];
+	const char *stat = own_stat(text, sizeof text);
+	if (!stat || read_small("/proc/sys/kernel/random/boot_id", boot, sizeof boot) < 0) return -1;
+	int size = snprintf(line, sizeof line, "%d %lu %s", getpid(), stat_field(stat, 22), boot);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0) return -1;
+	int written = write(fd, line, (size_t)size) == size;
+	close(fd);
+	return written ? 0 : -1;
+}
+
+/* birth(path) -> 0 | -errno */
+JSValue sys_birth(ARGS) {
+	UNUSED_ARGS;
+	JSValue result;
+	char *path = path_in(ctx, argv[0], &result);
+	if (!path) return result;
+	result = outcome(ctx, write_birth(path));
+	js_free(ctx, path);
+	return result;
+}
+
+/* From clone to exec: only async-signal-safe calls, no memory but the stack. */
+static int spawn_child(void *data) {
+	struct spawn *spawn = data;
+	restore_signals();
+	spawn->failed = "dup2";
+	for (int i = 0; i < spawn->fd_count; i++) { /* out of the way of the targets first */
+		int fd = spawn->fds[i];
+		if (fd < 0 || fd >= spawn->fd_count || fd == i) continue;
+		if ((spawn->fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, spawn->fd_count)) < 0) goto failed;
+	}
+	for (int i = 0; i < spawn->fd_count; i++) {
+		int fd = spawn->fds[i];
+		if (fd < 0) continue; /* left as it is */
+		if ((fd == i ? fcntl(fd, F_SETFD, 0) : dup2(fd, i)) < 0) goto failed;
+	}
+	if (spawn->birth) (void)write_birth(spawn->birth);
+	spawn->failed = "chdir";
+	if (spawn->cwd && chdir(spawn->cwd) < 0) goto failed;
+	spawn->failed = "execve";
+	execve(spawn->path, spawn->argv, spawn->env);
+failed:
+	spawn->error = errno;
+	_exit(127);
+}
+
+static void free_strings(JSContext *ctx, char **strings) {
+	for (char **at = strings; at && *at; at++) js_free(ctx, *at);
+	js_free(ctx, strings);
+}
+
+static char **strings_in(JSContext *ctx, JSValueConst array) {
+	int count = length_in(ctx, array);
+	char **strings = js_mallocz(ctx, sizeof *strings * ((size_t)count + 1));
+	for (int i = 0; strings && i < count; i++) {
+		JSValue item = JS_GetPropertyUint32(ctx, array, (uint32_t)i);
+		strings[i] = bytes_in(ctx, item, NULL);
+		JS_FreeValue(ctx, item);
+		if (strings[i]) continue;
+		free_strings(ctx, strings);
+		return NULL;
+	}
+	return strings;
+}
+
+/* Fills *out from a property that is a byte string or null; -1 with an exception. */
+static int optional_in(JSContext *ctx, JSValueConst object, const char *name, char **out) {
+	JSValue value = JS_GetPropertyStr(ctx, object, name);
+	int result = 0;
+	if (!JS_IsNull(value) && !JS_IsUndefined(value) && !(*out = bytes_in(ctx, value, NULL)))
+		result = -1;
+	JS_FreeValue(ctx, value);
+	return result;
+}
+
+static int spawn_in(JSContext *ctx, JSValueConst object, struct spawn *spawn) {
+	JSValue args = JS_GetPropertyStr(ctx, object, "argv");
+	JSValue fds = JS_GetPropertyStr(ctx, object, "fds");
+	spawn->argv = strings_in(ctx, args);
+	spawn->fd_count = length_in(ctx, fds);
+	if (spawn->fd_count > SPAWN_FDS) spawn->fd_count = SPAWN_FDS;
+	for (int i = 0; i < spawn->fd_count; i++) spawn->fds[i] = int_at(ctx, fds, i);
+	JS_FreeValue(ctx, args);
+	JS_FreeValue(ctx, fds);
+	if (!spawn->argv || optional_in(ctx, object, "path", &spawn->path) < 0 ||
+	    optional_in(ctx, object, "cwd", &spawn->cwd) < 0 ||
+	    optional_in(ctx, object, "birth", &spawn->birth) < 0)
+		return -1;
+	return spawn->path ? 0 : -1;
+}
+
+/* The child borrows our memory until it has called exec, so its failure is simply there
+ * when clone returns, and no page of ours is copied. */
+__attribute__((no_sanitize("address"))) static pid_t spawn_clone(struct spawn *spawn) {
+	char stack[SPAWN_STACK] __attribute__((aligned(16)));
+	sigset_t all, before;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	pid_t pid = clone(spawn_child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, spawn);
+	int error = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = error;
+	return pid;
+}
+
+/* spawn({path, argv, cwd, fds, birth}) -> pid | [errno, call] */
+JSValue sys_spawn(ARGS) {
+	UNUSED_ARGS;
+	extern char **environ;
+	struct spawn spawn = {.env = environ};
+	JSValue result = JS_EXCEPTION;
+	if (spawn_in(ctx, argv[0], &spawn) == 0) {
+		pid_t pid = -1;
+		errno = EAGAIN;
+#ifdef TRINIT_FAULTS
+		if (!fault_armed("spawn"))
+#endif
+			pid = spawn_clone(&spawn);
+		if (pid < 0) spawn.failed = "fork", spawn.error = errno;
+		if (spawn.error) {
+			if (pid > 0) waitpid(pid, NULL, 0);
+			result = JS_NewArray(ctx);
+			push_int(ctx, result, 0, spawn.error);
+			JS_SetPropertyUint32(ctx, result, 1,
+			                     bytes_out(ctx, spawn.failed, strlen(spawn.failed)));
+		} else {
+			result = JS_NewInt32(ctx, pid);
+		}
+	}
+	free_strings(ctx, spawn.argv);
+	js_free(ctx, spawn.path);
+	js_free(ctx, spawn.cwd);
+	js_free(ctx, spawn.birth);
+	return result;
+}

@@ -1,0 +1,172 @@
+// What sys.c and process.c give: one frozen global. Same list, same order as their table;
+// a test compares the two. Only src/sys uses it: programs call posix.ts.
+//
+// A call that fails returns the negative errno (errors(7) in core/message.ts), so every
+// `number` below may be negative; nothing throws but a wrong argument. Strings are byte
+// strings, one code unit 0-255 per byte; file descriptors are made close-on-exec.
+
+type Bytes = string;
+
+/** What stat(2) tells that we use. `mode` has the file's type and permissions. */
+interface SysStat {
+  readonly dev: number;
+  readonly ino: number;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
+interface SysSpawn {
+  readonly path: Bytes;
+  readonly argv: readonly Bytes[];
+  /** Changed to in the child, after the descriptors are in place. */
+  readonly cwd: Bytes | null;
+  /** fds[n] becomes descriptor n of the child; -1 leaves n as it is. At most 8. */
+  readonly fds: readonly number[];
+  /** Where the child writes its birth record before exec: see birth(). */
+  readonly birth: Bytes | null;
+}
+
+declare const sys: {
+  /** True when a test has armed the fault point of this name; always false in a release. */
+  fault(name: Bytes): boolean;
+  /** Runs the collector of cycles; bytes freed. For tests: supervisors must free none. */
+  collect(): number;
+
+  /** A descriptor, with O_CLOEXEC and O_NOCTTY added. */
+  open(path: Bytes, flags: number, mode: number): number;
+  close(fd: number): number;
+  /** Reads into buffer[from, to); bytes read, 0 at the end of the file. */
+  read(fd: number, buffer: Uint8Array, from: number, to: number): number;
+  /** As read, at a place in the file, in bytes. */
+  pread(fd: number, buffer: Uint8Array, from: number, to: number, offset: number): number;
+  /** Bytes written, which may be fewer than asked. */
+  write(fd: number, bytes: Bytes | Uint8Array, from?: number, to?: number): number;
+  pwrite(fd: number, bytes: Bytes, offset: number): number;
+  /** Moves at most `size` bytes from a pipe into a file at `offset`, without waiting: 0 when the
+   * pipe has no writer left, -EAGAIN when it is empty, -EINVAL where it is no pipe. */
+  splice(from: number, to: number, offset: number, size: number): number;
+  /** The first `max` bytes of a file; a FIFO is not waited for. */
+  readfile(path: Bytes, max: number): Bytes | number;
+  fsync(fd: number): number;
+  ftruncate(fd: number, size: number): number;
+  fchmod(fd: number, mode: number): number;
+  /** flock(2); -EAGAIN with LOCK_NB while somebody else has it. */
+  flock(fd: number, operation: number): number;
+  /** [read end, write end]. */
+  pipe(): [number, number] | number;
+  /** Sets a pipe's capacity; the capacity in force, in bytes. */
+  pipesize(fd: number, size: number): number;
+  /** The copy is not close-on-exec. */
+  dup2(from: number, to: number): number;
+  stat(path: Bytes): SysStat | number;
+  lstat(path: Bytes): SysStat | number;
+  fstat(fd: number): SysStat | number;
+  readlink(path: Bytes): Bytes | number;
+  /** Names without . and .., in no order. */
+  readdir(path: Bytes): Bytes[] | number;
+  rename(from: Bytes, to: Bytes): number;
+  unlink(path: Bytes): number;
+  mkdir(path: Bytes, mode: number): number;
+  mkfifo(path: Bytes, mode: number): number;
+  chdir(path: Bytes): number;
+  symlink(target: Bytes, path: Bytes): number;
+  /** The mask before. */
+  umask(mode: number): number;
+
+  /** Waits until a descriptor can be read, or has ended; those that are ready, [] after
+   * `milliseconds` (-1: for ever). At most 64. -EINTR is possible. */
+  poll(fds: readonly number[], milliseconds: number): number[] | number;
+  /** Blocks these signals and delivers them to a descriptor; programs started later get them
+   * back with their default action. Once per process. */
+  signalfd(signals: readonly number[]): number;
+  /** The numbers that came in, at most 16, [] when there are none. */
+  readsignals(fd: number): number[] | number;
+  inotify_init(): number;
+  /** A watch number, the same for the same inode. */
+  inotify_add_watch(fd: number, path: Bytes, mask: number): number;
+  inotify_rm_watch(fd: number, watch: number): number;
+  /** Triples: watch, mask, name ("" for the directory itself); [] when there are none. */
+  readinotify(fd: number): (number | Bytes)[] | number;
+
+  getpid(): number;
+  geteuid(): number;
+  /** kill(2); -EPERM for pid 0 and -1, which this call never reaches. */
+  kill(pid: number, signal: number): number;
+  /** [pid, wait status]; null when no child has ended, or there is none. */
+  waitpid(pid: number, flags: number): [number, number] | null | number;
+  /** A descriptor that is ready once the process has ended. -ENOSYS before Linux 5.3. */
+  pidfd_open(pid: number): number;
+  /** Orphaned descendants become our children, and so do services whose runsv was killed. */
+  subreaper(): number;
+  setsid(): number;
+  /** Gives up an identity: groups, then group, then user. */
+  setids(uid: number, gid: number, groups: readonly number[]): number;
+  /** [soft, hard]; -1 is no limit. */
+  getrlimit(resource: number): [number, number] | number;
+  setrlimit(resource: number, soft: number, hard: number): number;
+  exit(code: number): never;
+  getenv(name: Bytes): Bytes | null;
+  /** Sets this process's name (argv[0]) and command line, as ps shows them. */
+  settitle(argv: readonly Bytes[]): number;
+  /** Writes `PID START BOOT` of this process into a file: START is field 22 of proc(5)'s stat,
+   * clock ticks since boot, BOOT the kernel's boot id. Fails where there is no /proc. */
+  birth(path: Bytes): number;
+  /** Forks. Returns in the parent only: the child closes all but 0-2 and keepFds (at most 16),
+   * has its signals as before signalfd, gets argv as its title, calls main once and exits. */
+  fork(
+    main: (argv: readonly Bytes[]) => number,
+    argv: readonly Bytes[],
+    keepFds: readonly number[],
+  ): number;
+  /** Starts a program; its pid, or [errno, call] when `call` failed, "fork" or up to "execve". */
+  spawn(spec: SysSpawn): number | [number, Bytes];
+
+  /** Milliseconds, with microseconds behind the point, from a clock that nobody sets. */
+  monotonic(): number;
+  /** [seconds since 1970, nanoseconds]. */
+  realtime(): [number, number];
+  /** Copies lines from input[from, to) to output, with prefix before every line that begins here;
+   * `midline` says that the first one does not. [bytes taken, bytes made, midline]; what does
+   * not fit is not taken. */
+  stamplines(
+    input: Uint8Array,
+    from: number,
+    to: number,
+    output: Uint8Array,
+    prefix: Bytes,
+    midline: boolean,
+  ): [number, number, boolean];
+
+  readonly O_RDONLY: number;
+  readonly O_WRONLY: number;
+  readonly O_RDWR: number;
+  readonly O_CREAT: number;
+  readonly O_TRUNC: number;
+  readonly O_EXCL: number;
+  readonly O_APPEND: number;
+  readonly O_NONBLOCK: number;
+  readonly LOCK_EX: number;
+  readonly LOCK_NB: number;
+  readonly WNOHANG: number;
+  readonly RLIMIT_NOFILE: number;
+  readonly IN_CREATE: number;
+  readonly IN_DELETE: number;
+  readonly IN_MOVED_FROM: number;
+  readonly IN_MOVED_TO: number;
+  readonly IN_DELETE_SELF: number;
+  readonly IN_MOVE_SELF: number;
+  readonly IN_CLOSE_WRITE: number;
+  readonly IN_CLOSE_NOWRITE: number;
+  readonly IN_ATTRIB: number;
+  readonly IN_ONLYDIR: number;
+  readonly IN_IGNORED: number;
+  readonly IN_Q_OVERFLOW: number;
+};
+
+/** Set by the build: true where fault points exist. */
+declare const FAULTS: boolean;
+/** Set by the build: the version in package.json. */
+declare const VERSION: string;

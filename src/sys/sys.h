@@ -1,0 +1,78 @@
+/* What host.c, sys.c, process.c and convert.c share. */
+#ifndef TRINIT_SYS_H
+#define TRINIT_SYS_H
+
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine.h"
+
+/* The state this process was started in, before the engine touched it. */
+struct start {
+	sigset_t mask;        /* signals blocked by whoever started us */
+	void (*sigpipe)(int); /* what SIGPIPE did */
+	char *title;          /* the memory of argv, which ps reads */
+	size_t title_size;
+};
+extern struct start start;
+
+/* The signals that signalfd() took over, so that programs we start get them back. */
+extern sigset_t handled;
+
+/* Every function of `sys` has this shape. */
+#define ARGS JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv
+#define UNUSED_ARGS (void)ctx, (void)this_val, (void)argc, (void)argv
+
+/* Installs `sys` into the global object; 0, or -1 with an exception pending. */
+int sys_install(JSContext *ctx);
+
+/* Prints the pending exception as `NAME: fatal: ...` with its stack, and clears it. */
+void report_exception(JSContext *ctx, const char *name);
+
+/* A string of bytes as a JavaScript string, one code unit 0-255 per byte. */
+JSValue bytes_out(JSContext *ctx, const char *bytes, size_t size);
+/* The bytes of a byte string, NUL-terminated, for js_free(); NULL with an exception. */
+char *bytes_in(JSContext *ctx, JSValueConst value, size_t *size);
+/* As bytes_in, for a file's name; NULL with what to return in *result. */
+char *path_in(JSContext *ctx, JSValueConst value, JSValue *result);
+/* What a system call returned: the value, or -errno for -1. */
+JSValue outcome(JSContext *ctx, long value);
+int int_in(JSContext *ctx, JSValueConst value);
+int int_at(JSContext *ctx, JSValueConst array, int index);
+int length_in(JSContext *ctx, JSValueConst array);
+void push_int(JSContext *ctx, JSValueConst array, uint32_t index, int64_t number);
+/* A Uint8Array's memory; range_in takes (buffer, from, to). NULL with an exception. */
+uint8_t *buffer_in(JSContext *ctx, JSValueConst value, size_t *size);
+uint8_t *range_in(ARGS, size_t *size);
+
+/* Fault points: only a build with TRINIT_FAULTS has them. */
+#ifdef TRINIT_FAULTS
+int fault_armed(const char *name);
+#define FAULT(name, number) \
+	if (fault_armed(name)) return JS_NewInt32(ctx, -(number))
+#else
+#define FAULT(name, number) \
+	do { \
+	} while (0)
+#endif
+
+/* process.c */
+JSValue sys_getpid(ARGS);
+JSValue sys_geteuid(ARGS);
+JSValue sys_kill(ARGS);
+JSValue sys_waitpid(ARGS);
+JSValue sys_pidfd_open(ARGS);
+JSValue sys_subreaper(ARGS);
+JSValue sys_setsid(ARGS);
+JSValue sys_setids(ARGS);
+JSValue sys_getrlimit(ARGS);
+JSValue sys_setrlimit(ARGS);
+JSValue sys_exit(ARGS);
+JSValue sys_getenv(ARGS);
+JSValue sys_settitle(ARGS);
+JSValue sys_birth(ARGS);
+JSValue sys_fork(ARGS);
+JSValue sys_spawn(ARGS);
+
+#endif
