@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -195,9 +196,12 @@ function bytecodeSize(work: string, family: string): number {
 
 function linkPrograms(directory: string): void {
   const bin = path.join(directory, "bin");
-  rmSync(bin, { recursive: true, force: true });
   mkdirSync(bin, { recursive: true });
-  for (const name of Object.keys(applets)) symlinkSync("../trinit", path.join(bin, name));
+  const there = readdirSync(bin);
+  for (const name of there) if (!Object.hasOwn(applets, name)) rmSync(path.join(bin, name));
+  for (const name of Object.keys(applets)) {
+    if (!there.includes(name)) symlinkSync("../trinit", path.join(bin, name));
+  }
 }
 
 export async function buildFlavour(name: keyof typeof flavours, report: boolean): Promise<void> {
@@ -213,7 +217,7 @@ export async function buildFlavour(name: keyof typeof flavours, report: boolean)
     path.join(sysDirectory, "engine.h"),
   ];
   const objects: string[] = [];
-  for (const unit of ["host", "convert", "sys", "process"]) {
+  for (const unit of ["host", "convert", "heap", "sys", "process"]) {
     const object = path.join(work, `${unit}.o`);
     compile(compiler, path.join(sysDirectory, `${unit}.c`), object, headers);
     objects.push(object);
@@ -239,9 +243,8 @@ export async function buildFlavour(name: keyof typeof flavours, report: boolean)
   if (flavour.executable === "trinit") linkPrograms(directory);
   if (!report) return;
   for (const family of families) {
-    console.log(
-      `${family.padEnd(12)} ${bytecodeSize(work, family)} bytes of bytecode: ${programsOf(family).join(" ")}`,
-    );
+    const size = bytecodeSize(work, family);
+    console.log(`${family.padEnd(12)} ${size} bytes of bytecode: ${programsOf(family).join(" ")}`);
   }
   console.log(`${path.relative(root, output).padEnd(12)} ${statSync(output).size} bytes`);
 }

@@ -11,11 +11,11 @@ export interface Applet {
 
 export const applets = {
   trinit: { family: "trinit", summary: "help, install, info, and every program below by name" },
+  runsv: { family: "supervision", summary: "supervises one service, and its logger" },
   runsvdir: {
     family: "supervision",
     summary: "starts and watches one runsv per service directory",
   },
-  runsv: { family: "supervision", summary: "supervises one service, and its logger" },
   svlogd: { family: "supervision", summary: "writes a log into directories, rotates it" },
   sv: { family: "control", summary: "shows and controls services" },
 } as const satisfies Record<string, Applet>;

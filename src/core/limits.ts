@@ -18,6 +18,18 @@ export const eventAttempts = 3;
 export const adoptedCheckMs = 1000;
 /** A `check` script that says no is asked again: nobody announces that it would now say yes. */
 export const checkRetryMs = 420;
+/** A `check` script that still runs when sv's time is up may end for this long: with `-w 0` it
+ * would otherwise never be heard. */
+export const checkGraceMs = 1000;
+/** A waiting sv that is told of nothing (no inotify) looks this often: a restart takes longer. */
+export const svLookMs = 50;
+/** How long sv waits for a command to take effect, in seconds, unless -w or SVWAIT say otherwise. */
+export const svWaitSeconds = 7;
+/** Failures are sv's exit code, which has 100 for a wrong call. */
+export const svFailuresMax = 99;
+/** Services whose runsv a waiting sv watches at once: poll takes 64 descriptors, two of which are
+ * inotify's and the signals'. The others have their turn when those are done. */
+export const svSupervisorsWatched = 62;
 
 /** Directories under runsvdir. One descriptor each for the log pipe: 1000 + const < 1024 + const,
  * so runsvdir raises its own soft limit where the hard one allows it. */

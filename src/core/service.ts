@@ -68,7 +68,9 @@ export type Event =
   | { readonly kind: "started"; readonly pid: number }
   | { readonly kind: "startFailed"; readonly cause: "fork" | "exec" | "absent" }
   | { readonly kind: "ended"; readonly exit: Exit }
-  | { readonly kind: "scriptEnded"; readonly ok: boolean };
+  | { readonly kind: "scriptEnded"; readonly ok: boolean }
+  /** For a logger: its service is gone for good, so it ends when its input does. */
+  | { readonly kind: "retire" };
 
 export type Effect =
   | { readonly kind: "startRun" }
@@ -126,6 +128,8 @@ export function step(service: Service, event: Event, now: Millis): Step {
       return onEnded(service, event.exit, now);
     case "scriptEnded":
       return onScriptEnded(service, event.ok);
+    case "retire": // A logger that waits for its start still has what lies in the pipe to write.
+      return announced({ ...service, want: "exit" }, false);
   }
 }
 
@@ -136,7 +140,7 @@ export function deadline(service: Service): Millis | null {
 
 /** True once nothing is left to supervise: the operator said exit, and it is down. */
 export function isOver(service: Service): boolean {
-  return service.want === "exit" && service.state === "down";
+  return service.want === "exit" && service.state === "down" && service.due === null;
 }
 
 function announced(service: Service, stamped: boolean): Step {

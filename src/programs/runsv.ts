@@ -1,3 +1,424 @@
-export function main(_argv: readonly string[]): number {
-  return 111;
+// runsv: supervises one service and its logger. What to do is decided in core/service.ts;
+// here the effects are performed and what came of them is fed back.
+import { isLetter, type Letter, signals } from "../core/commands.ts";
+import { adoptedCheckMs, commandsPerTurn, eventAttempts } from "../core/limits.ts";
+import { reason, sentence } from "../core/message.ts";
+import {
+  deadline,
+  type Effect,
+  type Event,
+  isOver,
+  newService,
+  type Service,
+  step,
+} from "../core/service.ts";
+import { decodeStatus, encodeStatus, statText } from "../core/status.ts";
+import type { Millis, Stamp } from "../core/time.ts";
+import { isSuccess, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
+import {
+  close,
+  complain,
+  isDirectory,
+  kill,
+  pipe,
+  Refusal,
+  reasonOf,
+  reopenForWriting,
+  SysError,
+  statIfThere,
+  tryRead,
+} from "../sys/posix.ts";
+import {
+  birthFile,
+  findOrphan,
+  isAlive,
+  openSuperviseFiles,
+  type SuperviseFiles,
+  writeStatusFiles,
+} from "./runsv-files.ts";
+import { startBuiltinLogger } from "./runsv-logger.ts";
+
+export const usage = "dir";
+
+/** The service, or its logger. */
+interface Unit {
+  readonly isLog: boolean;
+  readonly files: SuperviseFiles;
+  service: Service;
+  /** The stamp in the status. */
+  since: Stamp;
+  /** The control script that runs; 0: none. */
+  scriptPid: number;
+  /** Set while the process is not our child but was taken over from a killed runsv. */
+  adopted: { readonly state: "run" | "finish"; readonly pidfd: number | null } | null;
+}
+
+interface Owed {
+  readonly unit: Unit;
+  readonly event: Event;
+  attempts: number;
+}
+
+interface Supervisor {
+  /** For messages: `runsv web`. */
+  readonly who: string;
+  readonly main: Unit;
+  readonly log: Unit | null;
+  /** From the service to its logger: read end, write end; -1 once closed. */
+  readonly pipe: { read: number; write: number };
+  readonly signalFd: number;
+  readonly buffer: Uint8Array;
+  /** What the kernel told us and nobody has handled yet. */
+  readonly owed: Owed[];
+}
+
+export interface RunsvOptions {
+  readonly directory: string;
+  /** As it stands in messages. */
+  readonly name: string;
+  /** The read end of the log pipe that runsvdir keeps, or null: we make our own. */
+  readonly logPipe: number | null;
+}
+
+export function main(argv: readonly string[]): number {
+  const [program = "runsv", directory] = argv;
+  if (directory === undefined || argv.length > 2) {
+    complain(`usage: ${program} ${usage}\n`);
+    return 1;
+  }
+  return supervise({ directory, name: directory, logPipe: null });
+}
+
+/** Supervises a service directory until told to exit; the exit code. */
+export function supervise(options: RunsvOptions): number {
+  const who = `runsv ${options.name}`;
+  let supervisor: Supervisor;
+  try {
+    supervisor = start(who, options);
+  } catch (error) {
+    if (error instanceof Refusal) complain(sentence(who, "fatal", error.message));
+    else if (error instanceof SysError) complain(fatal(who, error));
+    else throw error;
+    return 111;
+  }
+  // From here on nothing may end this process but the command to exit.
+  return runTurns({
+    who,
+    fds: () => descriptors(supervisor),
+    deadline: () => nextDeadline(supervisor),
+    turn: (ready) => turn(supervisor, ready),
+  });
+}
+
+/** Goes through the life of a service that does not exist, so that what the engine makes when
+ * code runs for the first time is made once, before the supervisors are forked. */
+export function warmUp(): void {
+  for (const log of [false, true]) {
+    let service = newService(log);
+    const exit = { code: 0, status: 0 };
+    const life: Event[] = [
+      { kind: "begin", up: true },
+      { kind: "timeout" },
+      { kind: "scriptEnded", ok: false },
+      { kind: "started", pid: 1 },
+      { kind: "command", letter: "d" },
+      { kind: "scriptEnded", ok: false },
+      { kind: "scriptEnded", ok: false },
+      { kind: "ended", exit },
+      { kind: "startFailed", cause: "absent" },
+    ];
+    for (const event of life) {
+      if (log && (event.kind === "scriptEnded" || event.kind === "startFailed")) continue;
+      service = step(service, event, 0).service;
+    }
+    const { state, pid, paused, gotTerm } = service;
+    const status = { state, want: "up", pid, paused, gotTerm, since: now() } as const;
+    decodeStatus(encodeStatus(status) + statText(status, false));
+  }
+}
+
+function fatal(who: string, error: SysError): string {
+  return sentence(who, "fatal", error.what, reason(error.errno));
+}
+
+function start(who: string, options: RunsvOptions): Supervisor {
+  const changed = sys.chdir(options.directory);
+  if (changed < 0) throw new SysError("change to directory", -changed, "");
+  const signalFd = openSignals([signals.TERM, signals.CHLD]);
+  const log = statIfThere("log");
+  if (log !== null && !isDirectory(log)) {
+    throw new Refusal("./log: not a directory");
+  }
+  const main = openUnit(false);
+  const supervisor: Supervisor = {
+    who,
+    main,
+    log: log === null ? null : openUnit(true),
+    pipe: log === null ? { read: -1, write: -1 } : openLogPipe(who, options.logPipe),
+    signalFd,
+    buffer: new Uint8Array(commandsPerTurn),
+    owed: [],
+  };
+  if (supervisor.log !== null) begin(supervisor, supervisor.log);
+  begin(supervisor, main);
+  return supervisor;
+}
+
+function openUnit(isLog: boolean): Unit {
+  return {
+    isLog,
+    files: openSuperviseFiles(isLog ? "log/" : ""),
+    service: newService(isLog),
+    since: now(),
+    scriptPid: 0,
+    adopted: null,
+  };
+}
+
+/** runsvdir keeps the read end, so the pipe outlives us: whoever comes after us opens it anew. */
+function openLogPipe(who: string, kept: number | null): { read: number; write: number } {
+  if (kept !== null) {
+    const write = reopenForWriting(kept);
+    if (write !== null) return { read: kept, write };
+    complain(sentence(who, "warning", "unable to open the kept log pipe, making another"));
+    close(kept);
+  }
+  const [read, write] = pipe();
+  return { read, write };
+}
+
+/** Takes over what a killed predecessor has left running, or starts afresh. */
+function begin(supervisor: Supervisor, unit: Unit): void {
+  const orphan = findOrphan(unit.files.path, unit.since);
+  if (orphan === null) {
+    const down = statIfThere(unit.isLog ? "log/down" : "down");
+    owe(supervisor, unit, { kind: "begin", up: down === null });
+    return;
+  }
+  const { state, pid, want } = orphan;
+  const pidfd = sys.pidfd_open(pid);
+  unit.adopted = { state, pidfd: pidfd < 0 ? null : pidfd };
+  unit.since = orphan.since;
+  owe(supervisor, unit, { kind: "adopted", state, pid, want });
+}
+
+function now(): Stamp {
+  const [seconds, nanoseconds] = sys.realtime();
+  return { seconds, nanoseconds };
+}
+
+function units(supervisor: Supervisor): readonly Unit[] {
+  return supervisor.log === null ? [supervisor.main] : [supervisor.main, supervisor.log];
+}
+
+function descriptors(supervisor: Supervisor): readonly number[] {
+  const fds = [supervisor.signalFd];
+  for (const { files, adopted } of units(supervisor)) {
+    fds.push(files.control);
+    if (adopted !== null && adopted.pidfd !== null) fds.push(adopted.pidfd);
+  }
+  return fds;
+}
+
+function nextDeadline(supervisor: Supervisor): Millis | null {
+  let next: Millis | null = null;
+  for (const { service, adopted } of units(supervisor)) {
+    const looks = adopted !== null && adopted.pidfd === null;
+    for (const at of [deadline(service), looks ? sys.monotonic() + adoptedCheckMs : null]) {
+      if (at !== null && (next === null || at < next)) next = at;
+    }
+  }
+  return next;
+}
+
+/** Ends first, then commands, then deadlines: always in this order. */
+function turn(supervisor: Supervisor, ready: readonly number[]): number | null {
+  if (FAULTS && sys.fault("turn")) throw new Error("fault point: turn");
+  for (const number of readSignals(supervisor.signalFd)) {
+    if (number === signals.TERM) oweCommand(supervisor, supervisor.main, "x");
+  }
+  for (let ended = reap(); ended !== null; ended = reap()) {
+    oweEnd(supervisor, ended.pid, ended.status);
+  }
+  for (const unit of units(supervisor)) {
+    if (unit.adopted !== null) checkAdopted(supervisor, unit, ready);
+    if (ready.includes(unit.files.control)) readCommands(supervisor, unit);
+  }
+  settle(supervisor);
+  for (const unit of units(supervisor)) {
+    const due = deadline(unit.service);
+    if (due !== null && due <= sys.monotonic()) feed(supervisor, unit, { kind: "timeout" });
+  }
+  return leaveWhenOver(supervisor);
+}
+
+function owe(supervisor: Supervisor, unit: Unit, event: Event): void {
+  supervisor.owed.push({ unit, event, attempts: 0 });
+}
+
+function oweCommand(supervisor: Supervisor, unit: Unit, letter: Letter): void {
+  owe(supervisor, unit, { kind: "command", letter });
+}
+
+/** ./finish hears the exit code, or -1 and the signal (128 more with a core dump). */
+function oweEnd(supervisor: Supervisor, pid: number, status: number): void {
+  for (const unit of units(supervisor)) {
+    if (pid === unit.scriptPid) {
+      unit.scriptPid = 0;
+      owe(supervisor, unit, { kind: "scriptEnded", ok: isSuccess(status) });
+    } else if (pid === unit.service.pid) {
+      const low = status & 0xff;
+      const code = (low & 0x7f) === 0 ? (status >> 8) & 0xff : -1;
+      owe(supervisor, unit, { kind: "ended", exit: { code, status: low } });
+    }
+  }
+}
+
+/** The end of a process that is not our child: the kernel tells us that it ended, not how. */
+function checkAdopted(supervisor: Supervisor, unit: Unit, ready: readonly number[]): void {
+  const { adopted, files } = unit;
+  if (adopted === null) return;
+  const ended =
+    adopted.pidfd === null ? !isAlive(files.path, adopted.state) : ready.includes(adopted.pidfd);
+  if (!ended) return;
+  if (adopted.pidfd !== null) close(adopted.pidfd);
+  unit.adopted = null;
+  owe(supervisor, unit, { kind: "ended", exit: { code: -1, status: 0 } });
+}
+
+function readCommands(supervisor: Supervisor, unit: Unit): void {
+  const count = tryRead(unit.files.control, supervisor.buffer, `${unit.files.path}/control`);
+  for (let i = 0; i < (count ?? 0); i++) {
+    const byte = String.fromCharCode(supervisor.buffer[i] ?? 0);
+    if (isLetter(byte)) oweCommand(supervisor, unit, byte);
+  }
+}
+
+/** Handles what is owed. An event is only struck off once it was handled: a fault in between
+ * leaves the last good state, and the event is tried again. */
+function settle(supervisor: Supervisor): void {
+  const { owed } = supervisor;
+  for (let first = owed[0]; first !== undefined; first = owed[0]) {
+    if (++first.attempts > eventAttempts) {
+      complain(sentence(supervisor.who, "warning", `dropping an event: ${first.event.kind}`));
+    } else {
+      feed(supervisor, first.unit, first.event);
+    }
+    owed.shift();
+  }
+}
+
+function feed(supervisor: Supervisor, unit: Unit, event: Event): void {
+  if (FAULTS && sys.fault(`step.${event.kind}`)) throw new Error(`fault point: ${event.kind}`);
+  const next = step(unit.service, event, sys.monotonic());
+  unit.service = next.service;
+  for (const effect of next.effects) {
+    const result = perform(supervisor, unit, effect);
+    if (result !== null) feed(supervisor, unit, result);
+  }
+}
+
+function perform(supervisor: Supervisor, unit: Unit, effect: Effect): Event | null {
+  switch (effect.kind) {
+    case "startRun":
+      return startRun(supervisor, unit);
+    case "startFinish":
+      return startFinish(supervisor, unit, effect.exit.code, effect.exit.status);
+    case "startScript":
+      return startScript(supervisor, unit, effect.letter);
+    case "signal":
+      if (!kill(effect.pid, signals[effect.signal])) return null; // its end is on the way to us
+      return null;
+    case "announce":
+      announce(supervisor, unit, effect.stamped);
+      return null;
+    case "leave":
+      return null; // leaveWhenOver() sees it at the end of every turn
+  }
+}
+
+function startRun(supervisor: Supervisor, unit: Unit): Event {
+  const { pipe: ends } = supervisor;
+  const birth = birthFile(unit.files.path, "run");
+  if (!unit.isLog) {
+    const fds = [-1, ends.write];
+    return started(
+      supervisor,
+      "start ./run",
+      sys.spawn({ path: "./run", argv: ["./run"], cwd: null, fds, birth }),
+    );
+  }
+  if (statIfThere("log/run") === null) {
+    const pid = startBuiltinLogger(supervisor.who, ends.read, unit.files);
+    return started(supervisor, "start the built-in logger", pid > 0 ? pid : [-pid, "fork"]);
+  }
+  const spec = { path: "./run", argv: ["./run"], cwd: "log", fds: [ends.read], birth };
+  return started(supervisor, "start log/./run", sys.spawn(spec));
+}
+
+function startFinish(supervisor: Supervisor, unit: Unit, code: number, status: number): Event {
+  const fd = sys.open("finish", sys.O_RDONLY | sys.O_NONBLOCK, 0);
+  if (fd < 0) return { kind: "startFailed", cause: "absent" };
+  close(fd);
+  const argv = ["./finish", `${code}`, `${status}`];
+  const fds = [-1, supervisor.pipe.write];
+  const birth = birthFile(unit.files.path, "finish");
+  const result = sys.spawn({ path: "./finish", argv, cwd: null, fds, birth });
+  return started(supervisor, "start ./finish", result);
+}
+
+function started(supervisor: Supervisor, what: string, result: number | [number, string]): Event {
+  if (typeof result === "number") return { kind: "started", pid: result };
+  const [errno, call] = result;
+  if (call === "fork") {
+    complain(sentence(supervisor.who, "warning", "unable to fork, sleeping", reason(errno)));
+    return { kind: "startFailed", cause: "fork" };
+  }
+  complain(sentence(supervisor.who, "fatal", `unable to ${what}`, reason(errno)));
+  return { kind: "startFailed", cause: "exec" };
+}
+
+/** control/LETTER, where it is there and its owner may execute it. */
+function startScript(supervisor: Supervisor, unit: Unit, letter: Letter): Event | null {
+  const path = `control/${letter}`;
+  const there = sys.stat(path);
+  if (typeof there === "number" || (there.mode & 0o100) === 0) {
+    return { kind: "scriptEnded", ok: false };
+  }
+  const fds = [-1, supervisor.pipe.write];
+  const result = sys.spawn({ path, argv: [path], cwd: null, fds, birth: null });
+  if (typeof result === "number") {
+    unit.scriptPid = result;
+    return null;
+  }
+  complain(sentence(supervisor.who, "warning", `unable to run ${path}`, reason(result[0])));
+  return { kind: "scriptEnded", ok: false };
+}
+
+/** A status that cannot be written (disk full, read-only) never stops the service. */
+function announce(supervisor: Supervisor, unit: Unit, stamped: boolean): void {
+  const { service, files } = unit;
+  const { state, pid, paused, gotTerm } = service;
+  if (stamped) unit.since = now();
+  const want = service.want === "up" ? "up" : "down";
+  try {
+    const status = { state, want, pid, paused, gotTerm, since: unit.since } as const;
+    writeStatusFiles(files.path, status, service.want === "exit");
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    complain(sentence(supervisor.who, "warning", error.what, reasonOf(error)));
+  }
+}
+
+/** Told to exit and down: the logger gets the end of its input, and we go when it has gone. */
+function leaveWhenOver(supervisor: Supervisor): number | null {
+  const { main, log, pipe: ends } = supervisor;
+  if (!isOver(main.service)) return null;
+  if (log === null) return 0;
+  if (ends.write >= 0) {
+    close(ends.write);
+    ends.write = -1;
+    feed(supervisor, log, { kind: "retire" });
+  }
+  return isOver(log.service) ? 0 : null;
 }

@@ -1,3 +1,296 @@
-export function main(_argv: readonly string[]): number {
-  return 111;
+// runsvdir: one runsv for every directory under a directory, forked, so that all of them share
+// one heap. It keeps the read end of every log pipe: a runsv that is killed loses no line.
+import { parseArgs } from "../core/args.ts";
+import { signals } from "../core/commands.ts";
+import { forkRetryMs, rescanMs, runsvdirDescriptors } from "../core/limits.ts";
+import { errnos, reason, sentence } from "../core/message.ts";
+import { type Found, planScan, restartAt, serviceNames } from "../core/scan.ts";
+import type { Millis } from "../core/time.ts";
+import { type Ended, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
+import {
+  close,
+  complain,
+  isDirectory,
+  isLink,
+  kill,
+  lstatIfThere,
+  pipe,
+  readdir,
+  reasonOf,
+  type Stat,
+  SysError,
+  statIfThere,
+} from "../sys/posix.ts";
+import { supervise, warmUp } from "./runsv.ts";
+import {
+  adoptTrail,
+  follow,
+  newTrail,
+  noteAll,
+  openWatch,
+  readChanges,
+  type Trail,
+  type Watch,
+} from "./runsvdir-watch.ts";
+
+export const usage = "[-P] dir";
+
+/** A service directory and its runsv. */
+interface Child extends Found {
+  /** 0 while there is none. */
+  pid: number;
+  startedAt: Millis;
+  /** When a runsv is to be forked; null: it runs, or leaves. */
+  due: Millis | null;
+  leaving: boolean;
+  /** The read end of the log pipe; -1: there is no log. */
+  pipe: number;
+}
+
+interface Runsvdir {
+  /** For messages: `runsvdir /etc/service`. */
+  readonly who: string;
+  readonly directory: string;
+  /** -P: every runsv gets a session, and so a process group, of its own. */
+  readonly sessions: boolean;
+  readonly children: Map<string, Child>;
+  readonly watch: Watch;
+  readonly signalFd: number;
+  /** The limit on descriptors that services shall see, not the one we gave ourselves. */
+  readonly descriptorLimit: readonly [number, number];
+  /** By name, the complaint that stands: each is said once. */
+  readonly said: Map<string, string>;
+  scanDue: Millis | null;
+  /** Told to end, as PID 1: the exit code once every runsv is gone. */
+  ending: number | null;
+}
+
+export function main(argv: readonly string[]): number {
+  const { options, operands, valid } = parseArgs(argv, "P");
+  const directory = operands[0];
+  if (!valid || directory === undefined || operands.length > 1) {
+    complain(`usage: ${argv[0]} ${usage}\n`);
+    return 1;
+  }
+  const who = `runsvdir ${directory}`;
+  const state: Runsvdir = {
+    who,
+    directory,
+    sessions: options.length > 0,
+    children: new Map(),
+    watch: openWatch(),
+    signalFd: openSignals([signals.TERM, signals.HUP, signals.CHLD]),
+    descriptorLimit: raiseDescriptorLimit(),
+    said: new Map(),
+    scanDue: sys.monotonic(),
+    ending: null,
+  };
+  warmUp();
+  sys.subreaper(); // a service whose runsv was killed stays in the tree
+  if (state.watch.fd < 0) warn(state, "", "unable to use inotify, looking every 5 seconds");
+  return runTurns({
+    who,
+    fds: () => (state.watch.fd < 0 ? [state.signalFd] : [state.signalFd, state.watch.fd]),
+    deadline: () => nextDeadline(state),
+    turn: () => turn(state),
+  });
+}
+
+function raiseDescriptorLimit(): readonly [number, number] {
+  const limit = sys.getrlimit(sys.RLIMIT_NOFILE);
+  if (typeof limit === "number") return [-1, -1];
+  const [soft, hard] = limit;
+  const wanted = hard < 0 ? runsvdirDescriptors : Math.min(hard, runsvdirDescriptors);
+  if (soft >= 0 && soft < wanted) sys.setrlimit(sys.RLIMIT_NOFILE, wanted, hard);
+  return limit;
+}
+
+/** Says it once per subject until all is well with that again: see `well`. */
+function warn(state: Runsvdir, subject: string, what: string, why = ""): void {
+  const text = sentence(state.who, "warning", what, why);
+  if (state.said.get(subject) === text) return;
+  state.said.set(subject, text);
+  complain(text);
+}
+
+function well(state: Runsvdir, subject: string): void {
+  state.said.delete(subject);
+}
+
+function nextDeadline(state: Runsvdir): Millis | null {
+  let next = state.scanDue;
+  for (const { due } of state.children.values()) {
+    if (due !== null && (next === null || due < next)) next = due;
+  }
+  return next;
+}
+
+function turn(state: Runsvdir): number | null {
+  if (FAULTS && sys.fault("turn")) throw new Error("fault point: turn");
+  for (const number of readSignals(state.signalFd)) {
+    if (number === signals.CHLD) continue;
+    const code = end(state, number);
+    if (code !== null) return code;
+  }
+  for (let ended = reap(); ended !== null; ended = reap()) onEnded(state, ended);
+  if (state.ending !== null) return state.children.size === 0 ? state.ending : null;
+  const now = sys.monotonic();
+  if (readChanges(state.watch) || (state.scanDue !== null && state.scanDue <= now)) scan(state);
+  startDue(state, sys.monotonic());
+  return null;
+}
+
+/** TERM leaves the services running, HUP brings them down, as runit has it. PID 1 cannot leave
+ * anything behind: it waits for all of them. */
+function end(state: Runsvdir, signal: number): number | null {
+  const code = signal === signals.HUP ? 111 : 0;
+  const alone = sys.getpid() === 1;
+  if (alone) state.ending = code;
+  if (code === 0 && !alone) return 0;
+  for (const child of state.children.values()) stopChild(state, child);
+  return alone ? null : code;
+}
+
+function onEnded(state: Runsvdir, { pid, status }: Ended): void {
+  for (const child of state.children.values()) {
+    if (child.pid !== pid) continue;
+    child.pid = 0;
+    if (child.leaving) removeChild(state, child);
+    else child.due = restartAt((status & 0x7f) !== 0, child.startedAt, sys.monotonic());
+    return;
+  }
+}
+
+function removeChild(state: Runsvdir, child: Child): void {
+  if (child.pipe >= 0) close(child.pipe);
+  state.children.delete(child.key);
+  state.scanDue = sys.monotonic(); // its name may be waited for
+}
+
+function stopChild(state: Runsvdir, child: Child): void {
+  child.leaving = true;
+  child.due = null;
+  if (child.pid === 0) removeChild(state, child);
+  else kill(child.pid, signals.TERM); // one that is gone already is reaped in its turn
+}
+
+/** Compares the directory with what runs. What cannot be watched or resolved now is looked at
+ * again after a while. */
+function scan(state: Runsvdir): void {
+  const trail = newTrail(state.watch);
+  const found = list(state, trail);
+  const sure = adoptTrail(trail);
+  if (found.sure && sure) state.scanDue = null;
+  else state.scanDue = sys.monotonic() + rescanMs;
+  if (found.services !== null) carryOut(state, found.services);
+}
+
+interface Listing {
+  /** In the order of starting; null when the directory cannot be read: everything stays. */
+  readonly services: readonly Found[] | null;
+  readonly sure: boolean;
+}
+
+function list(state: Runsvdir, trail: Trail): Listing {
+  try {
+    const directory = follow(trail, state.directory);
+    if (directory === null) throw new SysError("open directory", errnos.ENOENT, state.directory);
+    noteAll(trail, directory);
+    const services: Found[] = [];
+    let sure = true;
+    for (const name of serviceNames(readdir(directory))) {
+      const stat = look(state, trail, directory, name);
+      if (stat === null) sure = false;
+      else if (isDirectory(stat)) services.push({ name, key: `${stat.dev}:${stat.ino}` });
+    }
+    well(state, "");
+    return { services, sure };
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    warn(state, "", error.what, reason(error.errno));
+    return { services: null, sure: false };
+  }
+}
+
+/** What an entry leads to, or null: a link to nothing, or a directory we may not look into. */
+function look(state: Runsvdir, trail: Trail, directory: string, name: string): Stat | null {
+  const path = `${directory}/${name}`;
+  try {
+    const entry = lstatIfThere(path);
+    const stat = entry !== null && isLink(entry) ? followed(trail, path) : entry;
+    if (stat === null) throw new SysError("stat", errnos.ENOENT, name);
+    well(state, name);
+    return stat;
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    warn(state, name, `unable to stat ${name}`, reason(error.errno));
+    return null;
+  }
+}
+
+function followed(trail: Trail, path: string): Stat | null {
+  const real = follow(trail, path);
+  return real === null ? null : statIfThere(real);
+}
+
+function carryOut(state: Runsvdir, found: readonly Found[]): void {
+  const now = sys.monotonic();
+  const plan = planScan([...state.children.values()], found);
+  for (const key of plan.stop) {
+    const child = state.children.get(key);
+    if (child !== undefined) stopChild(state, child);
+  }
+  for (const name of plan.refused)
+    warn(state, name, `unable to start runsv ${name}`, "too many services");
+  for (const one of plan.start) {
+    const child = { ...one, pid: 0, startedAt: 0, due: now, leaving: false, pipe: -1 };
+    state.children.set(one.key, child);
+  }
+}
+
+/** Forks a runsv for everyone whose time has come. All in one call: nothing of the heap that
+ * they share is touched between two forks. */
+function startDue(state: Runsvdir, now: Millis): void {
+  const due = [...state.children.values()].filter((one) => one.due !== null && one.due <= now);
+  if (due.length === 0) return;
+  for (const child of due) {
+    child.startedAt = now;
+    if (child.pipe < 0) child.pipe = makeLogPipe(state, child.name);
+  }
+  const pids = sys.fork(
+    (index) => runChild(state, due[index] as Child),
+    due.map(({ name }) => ["runsv", name]),
+    due.map(({ pipe: fd }) => (fd < 0 ? [] : [fd])),
+  );
+  due.forEach((child, index) => {
+    const pid = pids[index] ?? 0;
+    child.pid = Math.max(0, pid);
+    child.due = pid < 0 ? now + forkRetryMs : null;
+    const subject = `fork ${child.name}`;
+    if (pid < 0) warn(state, subject, `unable to fork for ${child.name}`, reason(-pid));
+    else well(state, subject);
+  });
+}
+
+/** In the child: it becomes the supervisor. */
+function runChild(state: Runsvdir, { name, pipe: fd }: Child): number {
+  const [soft, hard] = state.descriptorLimit;
+  sys.setrlimit(sys.RLIMIT_NOFILE, soft, hard);
+  if (state.sessions) sys.setsid();
+  const directory = `${state.directory}/${name}`;
+  return supervise({ directory, name, logPipe: fd < 0 ? null : fd });
+}
+
+/** The pipe of a service with a log: we keep the read end, runsv and the logger inherit it. */
+function makeLogPipe(state: Runsvdir, name: string): number {
+  try {
+    const log = statIfThere(`${state.directory}/${name}/log`);
+    if (log === null || !isDirectory(log)) return -1;
+    const [read, write] = pipe();
+    close(write); // runsv opens it through /proc/self/fd
+    return read;
+  } catch (error) {
+    warn(state, `log ${name}`, `unable to create log pipe for ${name}`, reasonOf(error));
+    return -1; // runsv makes its own
+  }
 }

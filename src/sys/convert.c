@@ -29,18 +29,43 @@ JSValue bytes_out(JSContext *ctx, const char *bytes, size_t size) {
 	return string;
 }
 
-/* The bytes of a byte string, NUL-terminated, for js_free(); NULL with an exception. */
+/* Memory for the length of one system call. Out of one place, so that calls do not dirty a
+ * page of the engine's pools for every size of string that comes along. */
+#ifdef TRINIT_ASAN
+static _Alignas(8) char scratch[8]; /* every block the sanitizer's */
+#else
+static _Alignas(8) char scratch[2048];
+#endif
+static size_t scratch_used;
+
+void *take_scratch(JSContext *ctx, size_t size) {
+	size_t rounded = (size + 7) & ~(size_t)7;
+	if (rounded > sizeof scratch - scratch_used) return js_malloc(ctx, size);
+	scratch_used += rounded;
+	return scratch + scratch_used - rounded;
+}
+
+/* What was taken after `memory` is given back with it. */
+void give_scratch(JSContext *ctx, void *memory) {
+	char *at = memory;
+	if (at < scratch || at >= scratch + sizeof scratch)
+		js_free(ctx, memory);
+	else if ((size_t)(at - scratch) < scratch_used)
+		scratch_used = (size_t)(at - scratch);
+}
+
+/* The bytes of a byte string, NUL-terminated, for give_scratch(); NULL with an exception. */
 char *bytes_in(JSContext *ctx, JSValueConst value, size_t *size_out) {
 	size_t size = 0, length = 0;
 	const char *utf8 = JS_ToCStringLen(ctx, &size, value);
 	if (!utf8) return NULL;
-	char *bytes = js_malloc(ctx, size + 1);
+	char *bytes = take_scratch(ctx, size + 1);
 	if (!bytes) goto done;
 	for (size_t i = 0; i < size; i++) {
 		unsigned char byte = (unsigned char)utf8[i];
 		if (byte >= 0x80) {
 			if (byte > 0xc3 || i + 1 >= size) {
-				js_free(ctx, bytes);
+				give_scratch(ctx, bytes);
 				bytes = NULL;
 				engine_throw_type(ctx, "not a string of bytes");
 				goto done;
@@ -74,7 +99,7 @@ char *path_in(JSContext *ctx, JSValueConst value, JSValue *result) {
 	char *path = bytes_in(ctx, value, &size);
 	*result = JS_EXCEPTION;
 	if (path && strlen(path) != size) { /* no file's name has a NUL in it */
-		js_free(ctx, path);
+		give_scratch(ctx, path);
 		*result = JS_NewInt32(ctx, -ENOENT);
 		return NULL;
 	}
@@ -144,7 +169,7 @@ static void print_property(JSContext *ctx, JSValueConst object, const char *name
 	JSValue value = JS_GetPropertyStr(ctx, object, name);
 	const char *text = JS_IsUndefined(value) ? NULL : bytes_in(ctx, value, NULL);
 	if (text) fprintf(stderr, ": %s", text);
-	js_free(ctx, (void *)text);
+	give_scratch(ctx, (void *)text);
 	JS_FreeValue(ctx, value);
 }
 

@@ -91,7 +91,11 @@ int main(int argc, char **argv) {
 	if (!applet) applet = find_applet("trinit");
 	remember_start(argc, argv);
 
-	JSRuntime *rt = JS_NewRuntime();
+#ifdef TRINIT_ASAN
+	JSRuntime *rt = JS_NewRuntime(); /* every block the sanitizer's */
+#else
+	JSRuntime *rt = JS_NewRuntime2(&heap_functions, NULL);
+#endif
 	if (rt) engine_collector_off(rt);
 	JSContext *ctx = rt ? new_context(rt) : NULL;
 	if (!ctx) {

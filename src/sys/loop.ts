@@ -4,7 +4,7 @@
 import { faultPauseMs } from "../core/limits.ts";
 import { errnos, sentence } from "../core/message.ts";
 import type { Millis } from "../core/time.ts";
-import { close, complain, reasonOf, SysError } from "./posix.ts";
+import { complain, reasonOf, SysError } from "./posix.ts";
 
 /** What a program gives the loop: what to wait for, and what to do then. */
 export interface Turns {
@@ -72,15 +72,7 @@ export function reap(): Ended | null {
   return { pid: ended[0], status: ended[1] };
 }
 
-/** True for a wait status of exit code 0. */
+/** True for a wait status of exit code 0: a death by a signal is no success. */
 export function isSuccess(status: number): boolean {
   return status === 0;
 }
-
-/** Takes the end of a FIFO or a pipe that is open in this process a second time. */
-export function reopen(fd: number, flags: number): number | null {
-  const result = sys.open(`/proc/self/fd/${fd}`, flags, 0);
-  return result < 0 ? null : result;
-}
-
-export { close };

@@ -4,17 +4,24 @@ import { type Errno, errnos, reason } from "../core/message.ts";
 
 /** A system call that failed in a way its caller did not expect. */
 export class SysError extends Error {
+  /** `unable to CALL PATH`, as a sentence has it. */
+  readonly what: string;
   readonly call: string;
   readonly errno: Errno;
   readonly path: string;
 
   constructor(call: string, errno: Errno, path: string) {
-    super(`unable to ${call}${path === "" ? "" : ` ${path}`}: ${reason(errno)}`);
+    const what = `unable to ${call}${path === "" ? "" : ` ${path}`}`;
+    super(`${what}: ${reason(errno)}`);
+    this.what = what;
     this.call = call;
     this.errno = errno;
     this.path = path;
   }
 }
+
+/** What a program will not go on with, though no call has failed. */
+export class Refusal extends Error {}
 
 /** The reason in words for anything that was thrown. */
 export function reasonOf(error: unknown): string {
@@ -49,6 +56,11 @@ export function isDirectory(stat: Stat): boolean {
 /** True for the st_mode of a symbolic link. */
 export function isLink(stat: Stat): boolean {
   return (stat.mode & 0o170000) === 0o120000;
+}
+
+/** True for the st_mode of a FIFO. */
+export function isFifo(stat: Stat): boolean {
+  return (stat.mode & 0o170000) === 0o010000;
 }
 
 export function open(path: string, flags: number, mode = 0o666): number {
@@ -125,6 +137,32 @@ export function tryLock(fd: number, path: string): boolean {
   return unless(errnos.EAGAIN, "lock", sys.flock(fd, sys.LOCK_EX | sys.LOCK_NB), path) !== null;
 }
 
+export function rename(from: string, to: string): void {
+  checked("rename", sys.rename(from, to), from);
+}
+
+export function readlink(path: string): string {
+  return expected("read", sys.readlink(path), path);
+}
+
+/** Makes a symbolic link, also where another name of ours is: that one is replaced in one step. */
+export function replaceLink(target: string, path: string): void {
+  const next = `${path}.new`;
+  sys.unlink(next);
+  checked("create", sys.symlink(target, next), next);
+  rename(next, path);
+}
+
+/** Returns once the disk has it. */
+export function fsync(fd: number, path: string): void {
+  checked("sync", sys.fsync(fd), path);
+}
+
+/** Writes buffer[0, size); a disk may take it in pieces. */
+export function writeBuffer(fd: number, buffer: Uint8Array, size: number, path: string): void {
+  for (let at = 0; at < size; ) at += checked("write", sys.write(fd, buffer, at, size), path);
+}
+
 /** Removes a name; false when it was not there. */
 export function unlink(path: string): boolean {
   return unless(errnos.ENOENT, "remove", sys.unlink(path), path) !== null;
@@ -132,6 +170,12 @@ export function unlink(path: string): boolean {
 
 export function pipe(): [number, number] {
   return expected("create", sys.pipe(), "pipe");
+}
+
+/** The write end of a pipe whose read end we have; null where there is no /proc. */
+export function reopenForWriting(readEnd: number): number | null {
+  const fd = sys.open(`/proc/self/fd/${readEnd}`, sys.O_WRONLY, 0);
+  return fd < 0 ? null : fd;
 }
 
 /** Sends a signal; false when the process is gone. */

@@ -122,7 +122,7 @@ JSValue sys_getenv(ARGS) {
 	char *name = bytes_in(ctx, argv[0], NULL);
 	if (!name) return JS_EXCEPTION;
 	const char *value = getenv(name);
-	js_free(ctx, name);
+	give_scratch(ctx, name);
 	return value ? bytes_out(ctx, value, strlen(value)) : JS_NULL;
 }
 
@@ -135,6 +135,8 @@ static void restore_signals(void) {
 	signal(SIGPIPE, start.sigpipe);
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 }
+
+#define TITLE_MAX 1024
 
 /* --- Titles: what ps, pgrep and pidof show ---------------------------------------------- */
 
@@ -194,38 +196,32 @@ static void set_title(const char *title, size_t size) {
 	start.title[start.title_size - 1] = 0;
 }
 
-/* The strings of an array, each with its NUL, one behind the other, for js_free(). */
-static char *joined_in(JSContext *ctx, JSValueConst array, size_t *size_out) {
+/* The strings of an array, each with its NUL, one behind the other, cut at `max` bytes; the
+ * size, or 0 with an exception. */
+static size_t joined_in(JSContext *ctx, JSValueConst array, char *joined, size_t max) {
 	size_t size = 0, length;
-	char *joined = NULL;
 	int count = length_in(ctx, array);
 	for (int i = 0; i < count; i++) {
 		JSValue item = JS_GetPropertyUint32(ctx, array, (uint32_t)i);
 		char *bytes = bytes_in(ctx, item, &length);
 		JS_FreeValue(ctx, item);
-		char *more = bytes ? js_realloc(ctx, joined, size + length + 1) : NULL;
-		if (!more) {
-			js_free(ctx, bytes);
-			js_free(ctx, joined);
-			return NULL;
-		}
-		joined = more;
-		memcpy(joined + size, bytes, length + 1);
-		size += length + 1;
-		js_free(ctx, bytes);
+		if (!bytes) return 0;
+		size_t used = length + 1 < max - size ? length + 1 : max - size;
+		memcpy(joined + size, bytes, used);
+		size += used;
+		give_scratch(ctx, bytes);
 	}
-	*size_out = size;
-	return joined;
+	if (size > 0) joined[size - 1] = 0;
+	return size;
 }
 
 /* settitle(argv) -> 0 */
 JSValue sys_settitle(ARGS) {
 	UNUSED_ARGS;
-	size_t size;
-	char *title = joined_in(ctx, argv[0], &size);
-	if (!title) return JS_EXCEPTION;
+	char title[TITLE_MAX];
+	size_t size = joined_in(ctx, argv[0], title, sizeof title);
+	if (size == 0) return JS_EXCEPTION;
 	set_title(title, size);
-	js_free(ctx, title);
 	return JS_NewInt32(ctx, 0);
 }
 
@@ -262,37 +258,73 @@ static int compare_ints(const void *a, const void *b) {
 	return *(const int *)a - *(const int *)b;
 }
 
-/* fork(main, argv, keepFds) -> pid | -errno; the child calls main(argv) and is gone */
-JSValue sys_fork(ARGS) {
-	UNUSED_ARGS;
-	FAULT("fork", EAGAIN);
-	int keep[16], count = length_in(ctx, argv[2]);
-	if (count > 16) return engine_throw_type(ctx, "fork keeps %d descriptors", count);
-	for (int i = 0; i < count; i++) keep[i] = int_at(ctx, argv[2], i);
-	qsort(keep, (size_t)count, sizeof *keep, compare_ints);
-	size_t size;
-	char *title = joined_in(ctx, argv[1], &size);
-	if (!title) return JS_EXCEPTION;
-	pid_t pid = fork();
-	if (pid != 0) {
-		js_free(ctx, title);
-		return outcome(ctx, pid);
-	}
-	close_others(keep, count);
+/* One child of fork(): everything it needs is made before the first fork. */
+struct forked {
+	char title[TITLE_MAX];
+	size_t title_size;
+	int keep[4], keep_count;
+	pid_t pid;
+};
+
+static int forked_in(JSContext *ctx, JSValueConst titles, JSValueConst keeps, int index,
+                     struct forked *child) {
+	JSValue title = JS_GetPropertyUint32(ctx, titles, (uint32_t)index);
+	JSValue keep = JS_GetPropertyUint32(ctx, keeps, (uint32_t)index);
+	child->title_size = joined_in(ctx, title, child->title, sizeof child->title);
+	child->keep_count = length_in(ctx, keep);
+	if (child->keep_count > 4) child->keep_count = 4;
+	for (int i = 0; i < child->keep_count; i++) child->keep[i] = int_at(ctx, keep, i);
+	qsort(child->keep, (size_t)child->keep_count, sizeof *child->keep, compare_ints);
+	JS_FreeValue(ctx, title);
+	JS_FreeValue(ctx, keep);
+	return child->title_size == 0 ? -1 : 0;
+}
+
+static void run_forked(JSContext *ctx, JSValueConst main, int index, const struct forked *child) {
+	close_others(child->keep, child->keep_count);
 	restore_signals();
 	signal(SIGPIPE, SIG_IGN);
-	set_title(title, size);
+	set_title(child->title, child->title_size);
 	int code = 111;
-	JSValue result = JS_Call(ctx, argv[0], JS_UNDEFINED, 1, &argv[1]);
+	JSValue argument = JS_NewInt32(ctx, index);
+	JSValue result = JS_Call(ctx, main, JS_UNDEFINED, 1, &argument);
 	if (JS_IsException(result))
-		report_exception(ctx, title);
+		report_exception(ctx, child->title);
 	else
 		code = int_in(ctx, result);
 	_exit(code);
 }
 
+/* fork(main, argvs, keepFds) -> pids, -errno for those that failed; child i calls main(i) and
+ * is gone. Many in one call share more: between two forks nothing here touches the heap. */
+JSValue sys_fork(ARGS) {
+	UNUSED_ARGS;
+	int count = length_in(ctx, argv[1]);
+	struct forked *children = js_mallocz(ctx, sizeof *children * ((size_t)count + 1));
+	if (!children) return JS_EXCEPTION;
+	for (int i = 0; i < count; i++) {
+		if (forked_in(ctx, argv[1], argv[2], i, &children[i]) == 0) continue;
+		js_free(ctx, children);
+		return JS_EXCEPTION;
+	}
+	for (int i = 0; i < count; i++) {
+		errno = EAGAIN;
+#ifdef TRINIT_FAULTS
+		children[i].pid = fault_armed("fork") ? -1 : fork();
+#else
+		children[i].pid = fork();
+#endif
+		if (children[i].pid == 0) run_forked(ctx, argv[0], i, &children[i]);
+		if (children[i].pid < 0) children[i].pid = -errno;
+	}
+	JSValue pids = JS_NewArray(ctx);
+	for (int i = 0; i < count; i++) push_int(ctx, pids, (uint32_t)i, children[i].pid);
+	js_free(ctx, children);
+	return pids;
+}
+
 #define SPAWN_FDS 8
-#define SPAWN_STACK 16384
+#define SPAWN_STACK 8192
 
 struct spawn {
 	char *path, **argv, **env, *cwd, *birth;
@@ -324,7 +356,7 @@ JSValue sys_birth(ARGS) {
 	char *path = path_in(ctx, argv[0], &result);
 	if (!path) return result;
 	result = outcome(ctx, write_birth(path));
-	js_free(ctx, path);
+	give_scratch(ctx, path);
 	return result;
 }
 
@@ -353,23 +385,23 @@ failed:
 	_exit(127);
 }
 
-static void free_strings(JSContext *ctx, char **strings) {
-	for (char **at = strings; at && *at; at++) js_free(ctx, *at);
-	js_free(ctx, strings);
-}
-
+/* The strings of an array for exec, for give_scratch(); NULL with an exception. */
 static char **strings_in(JSContext *ctx, JSValueConst array) {
 	int count = length_in(ctx, array);
-	char **strings = js_mallocz(ctx, sizeof *strings * ((size_t)count + 1));
+	char **strings = take_scratch(ctx, sizeof *strings * ((size_t)count + 1));
 	for (int i = 0; strings && i < count; i++) {
 		JSValue item = JS_GetPropertyUint32(ctx, array, (uint32_t)i);
 		strings[i] = bytes_in(ctx, item, NULL);
 		JS_FreeValue(ctx, item);
-		if (strings[i]) continue;
-		free_strings(ctx, strings);
-		return NULL;
+		if (!strings[i]) return NULL;
 	}
+	if (strings) strings[count] = NULL;
 	return strings;
+}
+
+static void give_strings(JSContext *ctx, char **strings) {
+	for (char **at = strings; at && *at; at++) give_scratch(ctx, *at);
+	give_scratch(ctx, strings);
 }
 
 /* Fills *out from a property that is a byte string or null; -1 with an exception. */
@@ -436,9 +468,9 @@ JSValue sys_spawn(ARGS) {
 			result = JS_NewInt32(ctx, pid);
 		}
 	}
-	free_strings(ctx, spawn.argv);
-	js_free(ctx, spawn.path);
-	js_free(ctx, spawn.cwd);
-	js_free(ctx, spawn.birth);
+	give_scratch(ctx, spawn.birth);
+	give_scratch(ctx, spawn.cwd);
+	give_scratch(ctx, spawn.path);
+	give_strings(ctx, spawn.argv);
 	return result;
 }

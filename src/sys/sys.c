@@ -23,6 +23,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -37,7 +38,7 @@ static JSValue sys_fault(ARGS) {
 	char *name = bytes_in(ctx, argv[0], NULL);
 	if (!name) return JS_EXCEPTION;
 	int armed = fault_armed(name);
-	js_free(ctx, name);
+	give_scratch(ctx, name);
 	return JS_NewBool(ctx, armed);
 #else
 	return JS_FALSE;
@@ -64,7 +65,7 @@ static JSValue sys_open(ARGS) {
 	if (!path) return result;
 	result = outcome(ctx, open(path, int_in(ctx, argv[1]) | O_CLOEXEC | O_NOCTTY,
 	                           int_in(ctx, argv[2])));
-	js_free(ctx, path);
+	give_scratch(ctx, path);
 	return result;
 }
 
@@ -98,7 +99,7 @@ static JSValue sys_write(ARGS) {
 		char *bytes = bytes_in(ctx, argv[1], &size);
 		if (!bytes) return JS_EXCEPTION;
 		JSValue result = outcome(ctx, write(int_in(ctx, argv[0]), bytes, size));
-		js_free(ctx, bytes);
+		give_scratch(ctx, bytes);
 		return result;
 	}
 	uint8_t *data = range_in(ctx, this_val, argc - 1, argv + 1, &size);
@@ -116,7 +117,7 @@ static JSValue sys_pwrite(ARGS) {
 	char *bytes = bytes_in(ctx, argv[1], &size);
 	if (!bytes) return JS_EXCEPTION;
 	JSValue result = outcome(ctx, pwrite(int_in(ctx, argv[0]), bytes, size, (off_t)offset));
-	js_free(ctx, bytes);
+	give_scratch(ctx, bytes);
 	return result;
 }
 
@@ -138,14 +139,14 @@ static JSValue sys_readfile(ARGS) {
 	char *path = path_in(ctx, argv[0], &result);
 	if (!path) return result;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	js_free(ctx, path);
+	give_scratch(ctx, path);
 	if (fd < 0) return outcome(ctx, -1);
 	size_t max = (size_t)int_in(ctx, argv[1]), size = 0;
-	char *bytes = js_malloc(ctx, max + 1);
+	char *bytes = take_scratch(ctx, max + 1);
 	ssize_t got = bytes ? 1 : 0;
 	while (bytes && size < max && (got = read(fd, bytes + size, max - size)) > 0) size += (size_t)got;
 	result = !bytes ? JS_EXCEPTION : got < 0 ? outcome(ctx, -1) : bytes_out(ctx, bytes, size);
-	js_free(ctx, bytes);
+	give_scratch(ctx, bytes);
 	close(fd);
 	return result;
 }
@@ -219,7 +220,7 @@ static JSValue sys_stat(ARGS) {
 	char *path = path_in(ctx, argv[0], &result);
 	if (!path) return result;
 	int code = stat(path, &st);
-	js_free(ctx, path);
+	give_scratch(ctx, path);
 	return stat_out(ctx, code, &st);
 }
 
@@ -231,7 +232,7 @@ static JSValue sys_lstat(ARGS) {
 	char *path = path_in(ctx, argv[0], &result);
 	if (!path) return result;
 	int code = lstat(path, &st);
-	js_free(ctx, path);
+	give_scratch(ctx, path);
 	return stat_out(ctx, code, &st);
 }
 
@@ -243,6 +244,18 @@ static JSValue sys_fstat(ARGS) {
 	return stat_out(ctx, code, &st);
 }
 
+/* fstype(path) -> magic | -errno */
+static JSValue sys_fstype(ARGS) {
+	UNUSED_ARGS;
+	struct statfs fs;
+	JSValue result;
+	char *path = path_in(ctx, argv[0], &result);
+	if (!path) return result;
+	int code = statfs(path, &fs);
+	give_scratch(ctx, path);
+	return code < 0 ? outcome(ctx, -1) : JS_NewInt64(ctx, (uint32_t)fs.f_type);
+}
+
 /* readlink(path) -> target | -errno */
 static JSValue sys_readlink(ARGS) {
 	UNUSED_ARGS;
@@ -251,7 +264,7 @@ static JSValue sys_readlink(ARGS) {
 	char *path = path_in(ctx, argv[0], &result);
 	if (!path) return result;
 	ssize_t size = readlink(path, target, sizeof target);
-	js_free(ctx, path);
+	give_scratch(ctx, path);
 	return size < 0 ? outcome(ctx, -1) : bytes_out(ctx, target, (size_t)size);
 }
 
@@ -262,7 +275,7 @@ static JSValue sys_readdir(ARGS) {
 	char *path = path_in(ctx, argv[0], &result);
 	if (!path) return result;
 	DIR *dir = opendir(path);
-	js_free(ctx, path);
+	give_scratch(ctx, path);
 	if (!dir) return outcome(ctx, -1);
 	JSValue names = JS_NewArray(ctx);
 	uint32_t count = 0;
@@ -288,8 +301,8 @@ static JSValue sys_rename(ARGS) {
 	if (!from) return result;
 	char *to = path_in(ctx, argv[1], &result);
 	if (to) result = outcome(ctx, rename(from, to));
-	js_free(ctx, from);
-	js_free(ctx, to);
+	give_scratch(ctx, from);
+	give_scratch(ctx, to);
 	return result;
 }
 
@@ -303,7 +316,7 @@ static JSValue sys_rename(ARGS) {
 		mode_t mode = argc > 1 ? (mode_t)int_in(ctx, argv[1]) : 0; \
 		(void)mode; \
 		result = outcome(ctx, call); \
-		js_free(ctx, path); \
+		give_scratch(ctx, path); \
 		return result; \
 	}
 /* unlink(path), mkdir(path, mode), mkfifo(path, mode), chdir(path) -> 0 | -errno */
@@ -320,8 +333,8 @@ static JSValue sys_symlink(ARGS) {
 	if (!target) return result;
 	char *path = path_in(ctx, argv[1], &result);
 	if (path) result = outcome(ctx, symlink(target, path));
-	js_free(ctx, target);
-	js_free(ctx, path);
+	give_scratch(ctx, target);
+	give_scratch(ctx, path);
 	return result;
 }
 
@@ -364,7 +377,7 @@ static JSValue sys_signalfd(ARGS) {
 /* readsignals(fd) -> signal numbers, [] when there are none | -errno */
 static JSValue sys_readsignals(ARGS) {
 	UNUSED_ARGS;
-	struct signalfd_siginfo infos[16];
+	struct signalfd_siginfo infos[4];
 	ssize_t size = read(int_in(ctx, argv[0]), infos, sizeof infos);
 	if (size < 0 && errno != EAGAIN) return outcome(ctx, -1);
 	JSValue numbers = JS_NewArray(ctx);
@@ -389,7 +402,7 @@ static JSValue sys_inotify_add_watch(ARGS) {
 	if (!path) return result;
 	uint32_t mask = (uint32_t)int_in(ctx, argv[2]);
 	result = outcome(ctx, inotify_add_watch(int_in(ctx, argv[0]), path, mask));
-	js_free(ctx, path);
+	give_scratch(ctx, path);
 	return result;
 }
 
@@ -441,12 +454,18 @@ static JSValue sys_realtime(ARGS) {
 
 /* --- The one hot loop: a prefix before every line of a log ------------------------------------ */
 
-/* stamplines(input, from, to, output, prefix, midline) -> [taken, made, midline] */
+/* stamplines(input, from, to, output, prefix, midline, table?) -> [taken, made, midline] */
 static JSValue sys_stamplines(ARGS) {
 	UNUSED_ARGS;
 	size_t input_size, output_size, prefix_size;
 	uint8_t *input = range_in(ctx, this_val, 3, argv, &input_size);
 	uint8_t *output = input ? buffer_in(ctx, argv[3], &output_size) : NULL;
+	size_t table_size = 256;
+	uint8_t *table = NULL;
+	if (output && !JS_IsUndefined(argv[6]) && !JS_IsNull(argv[6])) {
+		if (!(table = buffer_in(ctx, argv[6], &table_size))) return JS_EXCEPTION;
+		if (table_size != 256) return engine_throw_type(ctx, "a table of %d bytes", (int)table_size);
+	}
 	char *prefix = output ? bytes_in(ctx, argv[4], &prefix_size) : NULL;
 	if (!prefix) return JS_EXCEPTION;
 	int midline = JS_ToBool(ctx, argv[5]);
@@ -458,12 +477,15 @@ static JSValue sys_stamplines(ARGS) {
 		size_t head = midline ? 0 : prefix_size;
 		if (head + size > (size_t)(out_end - out)) break; /* the rest is for the next call */
 		memcpy(out, prefix, head);
-		memcpy(out + head, at, size);
+		if (!table)
+			memcpy(out + head, at, size);
+		else
+			for (size_t i = 0; i < size; i++) out[head + i] = table[at[i]];
 		out += head + size;
 		at += size;
 		midline = !newline;
 	}
-	js_free(ctx, prefix);
+	give_scratch(ctx, prefix);
 	JSValue result = JS_NewArray(ctx);
 	push_int(ctx, result, 0, at - input);
 	push_int(ctx, result, 1, out - output);
@@ -497,6 +519,7 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(stat, 1),
 	SYS_CALL(lstat, 1),
 	SYS_CALL(fstat, 1),
+	SYS_CALL(fstype, 1),
 	SYS_CALL(readlink, 1),
 	SYS_CALL(readdir, 1),
 	SYS_CALL(rename, 2),
@@ -531,7 +554,7 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(spawn, 1),
 	SYS_CALL(monotonic, 0),
 	SYS_CALL(realtime, 0),
-	SYS_CALL(stamplines, 6),
+	SYS_CALL(stamplines, 7),
 	SYS_CONST(O_RDONLY), SYS_CONST(O_WRONLY), SYS_CONST(O_RDWR), SYS_CONST(O_CREAT),
 	SYS_CONST(O_TRUNC), SYS_CONST(O_EXCL), SYS_CONST(O_APPEND), SYS_CONST(O_NONBLOCK),
 	SYS_CONST(LOCK_EX), SYS_CONST(LOCK_NB), SYS_CONST(WNOHANG), SYS_CONST(RLIMIT_NOFILE),
@@ -545,9 +568,15 @@ int sys_install(JSContext *ctx) {
 	sigemptyset(&handled);
 	JSValue global = JS_GetGlobalObject(ctx), sys = JS_NewObject(ctx);
 	JS_SetPropertyFunctionList(ctx, sys, sys_table, sizeof sys_table / sizeof *sys_table);
-	JSValue frozen = JS_FreezeObjectValue(ctx, sys);
+	/* Freezing also makes every function now, which the engine would put off until it is first
+	 * looked at: once for all forked children. */
+	JSValue object = JS_GetPropertyStr(ctx, global, "Object");
+	JSValue freeze = JS_GetPropertyStr(ctx, object, "freeze");
+	JSValue frozen = JS_Call(ctx, freeze, object, 1, &sys);
 	int result = JS_IsException(frozen) ? -1 : JS_SetPropertyStr(ctx, global, "sys", sys);
 	JS_FreeValue(ctx, frozen);
+	JS_FreeValue(ctx, freeze);
+	JS_FreeValue(ctx, object);
 	JS_FreeValue(ctx, global);
 	return result < 0 ? -1 : 0;
 }

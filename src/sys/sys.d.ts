@@ -64,6 +64,8 @@ declare const sys: {
   stat(path: Bytes): SysStat | number;
   lstat(path: Bytes): SysStat | number;
   fstat(fd: number): SysStat | number;
+  /** The magic number of the file system, as statfs(2) lists them. */
+  fstype(path: Bytes): number;
   readlink(path: Bytes): Bytes | number;
   /** Names without . and .., in no order. */
   readdir(path: Bytes): Bytes[] | number;
@@ -82,7 +84,7 @@ declare const sys: {
   /** Blocks these signals and delivers them to a descriptor; programs started later get them
    * back with their default action. Once per process. */
   signalfd(signals: readonly number[]): number;
-  /** The numbers that came in, at most 16, [] when there are none. */
+  /** The numbers that came in, at most 4, [] when there are none. */
   readsignals(fd: number): number[] | number;
   inotify_init(): number;
   /** A watch number, the same for the same inode. */
@@ -114,13 +116,14 @@ declare const sys: {
   /** Writes `PID START BOOT` of this process into a file: START is field 22 of proc(5)'s stat,
    * clock ticks since boot, BOOT the kernel's boot id. Fails where there is no /proc. */
   birth(path: Bytes): number;
-  /** Forks. Returns in the parent only: the child closes all but 0-2 and keepFds (at most 16),
-   * has its signals as before signalfd, gets argv as its title, calls main once and exits. */
+  /** Forks one child per argv. Returns in the parent only, pids or -errno in their order: child i
+   * closes all but 0-2 and keepFds[i] (at most 4), has its signals as before signalfd, gets
+   * argvs[i] as its title (at most 1024 bytes), calls main(i) once and exits. */
   fork(
-    main: (argv: readonly Bytes[]) => number,
-    argv: readonly Bytes[],
-    keepFds: readonly number[],
-  ): number;
+    main: (index: number) => number,
+    argvs: readonly (readonly Bytes[])[],
+    keepFds: readonly (readonly number[])[],
+  ): number[];
   /** Starts a program; its pid, or [errno, call] when `call` failed, "fork" or up to "execve". */
   spawn(spec: SysSpawn): number | [number, Bytes];
 
@@ -129,8 +132,8 @@ declare const sys: {
   /** [seconds since 1970, nanoseconds]. */
   realtime(): [number, number];
   /** Copies lines from input[from, to) to output, with prefix before every line that begins here;
-   * `midline` says that the first one does not. [bytes taken, bytes made, midline]; what does
-   * not fit is not taken. */
+   * `midline` says that the first one does not. [bytes taken, bytes made, midline]; a line that
+   * does not fit is not taken. `table` has what each of the 256 bytes of a line becomes. */
   stamplines(
     input: Uint8Array,
     from: number,
@@ -138,6 +141,7 @@ declare const sys: {
     output: Uint8Array,
     prefix: Bytes,
     midline: boolean,
+    table?: Uint8Array | null,
   ): [number, number, boolean];
 
   readonly O_RDONLY: number;
@@ -170,3 +174,7 @@ declare const sys: {
 declare const FAULTS: boolean;
 /** Set by the build: the version in package.json. */
 declare const VERSION: string;
+
+/** Set by the build: main of every program in this family, loaded with it in this order. A
+ * supervisor calls its logger this way, so that what supervises lies together in memory. */
+declare const programs: Readonly<Record<"svlogd", (argv: readonly Bytes[]) => number>>;

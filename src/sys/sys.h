@@ -1,4 +1,4 @@
-/* What host.c, sys.c, process.c and convert.c share. */
+/* What the C files of this directory share. */
 #ifndef TRINIT_SYS_H
 #define TRINIT_SYS_H
 
@@ -30,9 +30,12 @@ int sys_install(JSContext *ctx);
 /* Prints the pending exception as `NAME: fatal: ...` with its stack, and clears it. */
 void report_exception(JSContext *ctx, const char *name);
 
+/* Memory for the length of one call, given back in the opposite order. */
+void *take_scratch(JSContext *ctx, size_t size);
+void give_scratch(JSContext *ctx, void *memory);
 /* A string of bytes as a JavaScript string, one code unit 0-255 per byte. */
 JSValue bytes_out(JSContext *ctx, const char *bytes, size_t size);
-/* The bytes of a byte string, NUL-terminated, for js_free(); NULL with an exception. */
+/* The bytes of a byte string, NUL-terminated, for give_scratch(); NULL with an exception. */
 char *bytes_in(JSContext *ctx, JSValueConst value, size_t *size);
 /* As bytes_in, for a file's name; NULL with what to return in *result. */
 char *path_in(JSContext *ctx, JSValueConst value, JSValue *result);
@@ -45,6 +48,9 @@ void push_int(JSContext *ctx, JSValueConst array, uint32_t index, int64_t number
 /* A Uint8Array's memory; range_in takes (buffer, from, to). NULL with an exception. */
 uint8_t *buffer_in(JSContext *ctx, JSValueConst value, size_t *size);
 uint8_t *range_in(ARGS, size_t *size);
+
+/* heap.c: the engine's memory. */
+extern const JSMallocFunctions heap_functions;
 
 /* Fault points: only a build with TRINIT_FAULTS has them. */
 #ifdef TRINIT_FAULTS

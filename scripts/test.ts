@@ -1,0 +1,70 @@
+// Builds what is stale, then runs tests: `tsx scripts/test.ts core process` those of test/core,
+// test/process and test itself; `tsx scripts/test.ts test/core/args.test.ts` one file. With
+// TRINIT_BIN=dist/asan/bin the processes under test are another build's, which is not made here,
+// and the tests of the tree itself are left out.
+import { existsSync, readdirSync } from "node:fs";
+import path from "node:path";
+import { finished } from "node:stream/promises";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+import { buildFlavour } from "./build.ts";
+
+const root = path.resolve(import.meta.dirname, "..");
+/** As many files at a time; each has one process, and those that it tests. */
+const concurrency = 2;
+/** One file's time: what hangs is to be named, not to hang everything. */
+const fileTimeoutMs = 120_000;
+
+function testsIn(directory: string): string[] {
+  const names = readdirSync(path.join(root, directory)).filter((name) => name.endsWith(".test.ts"));
+  return names.sort().map((name) => path.join(root, directory, name));
+}
+
+function filesOf(argument: string): string[] {
+  if (argument.endsWith(".test.ts")) return [path.resolve(argument)];
+  const directory = path.join("test", argument);
+  if (!existsSync(path.join(root, directory))) throw new Error(`no such tier: ${argument}`);
+  return testsIn(directory);
+}
+
+interface Counts {
+  passed: number;
+  failed: number;
+}
+
+/** Runs the files; a file that holds no test counts as failed. */
+async function runFiles(files: readonly string[]): Promise<Counts> {
+  const counts: Counts = { passed: 0, failed: 0 };
+  const events = run({ files: [...files], concurrency, timeout: fileTimeoutMs });
+  events.on("test:fail", () => counts.failed++);
+  events.on("test:pass", ({ name, file }) => {
+    if (file !== undefined && path.resolve(name) === file) {
+      counts.failed++;
+      process.stderr.write(`${path.relative(root, file)}: no test in it\n`);
+    } else counts.passed++;
+  });
+  const report = events.compose(new spec());
+  report.pipe(process.stdout, { end: false });
+  await finished(report);
+  return counts;
+}
+
+async function main(): Promise<number> {
+  const asked = process.argv.slice(2);
+  const tiers = asked.filter((argument) => !argument.endsWith(".test.ts"));
+  const ofTree = tiers.length > 0 && process.env.TRINIT_BIN === undefined ? testsIn("test") : [];
+  const files = [...ofTree, ...asked.flatMap(filesOf)];
+  if (files.length === 0) {
+    process.stderr.write("test: no tests found\n");
+    return 1;
+  }
+  await buildFlavour("release", false);
+  await buildFlavour("faults", false);
+  const started = performance.now();
+  const { passed, failed } = await runFiles(files);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  process.stdout.write(`${passed} passed, ${failed} failed, in ${seconds} s\n`);
+  return failed === 0 && passed > 0 ? 0 : 1;
+}
+
+process.exit(await main());

@@ -1,0 +1,134 @@
+// One look at a service, and one word to it: supervise/status, supervise/ok and
+// supervise/control, as FIFOs and files that any runsv keeps.
+import { constants } from "node:fs";
+import { open, readFile, stat } from "node:fs/promises";
+import { commands, type Letter } from "../core/commands.ts";
+import { decodeStatus, type State } from "../core/status.ts";
+import { quoted, type ServiceDir, ServiceError } from "./error.ts";
+
+export interface ServiceStatus {
+  readonly state: State;
+  /** "down" also stands for a supervisor that was told to exit. */
+  readonly want: "up" | "down";
+  /** Of ./run or ./finish; null when neither runs. */
+  readonly pid: number | null;
+  readonly paused: boolean;
+  /** TERM was sent, and the process still runs. */
+  readonly gotTerm: boolean;
+  /** The last start of ./run, or when the service went down. */
+  readonly since: Date;
+  /** False when no supervisor is there any more: the rest is what the last one left. */
+  readonly supervised: boolean;
+}
+
+/** What a service can be told, in the words that `sv` has: "up", "down", "once", ... */
+export type Verb = (typeof commands)[Letter]["verb"];
+
+const writeNow = constants.O_WRONLY | constants.O_NONBLOCK;
+
+/** A path under a service directory, in bytes where the directory is. */
+export function under(dir: ServiceDir, name: string): ServiceDir {
+  return typeof dir === "string" ? `${dir}/${name}` : Buffer.concat([dir, Buffer.from(`/${name}`)]);
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+/** The error as a ServiceError, where it is one of those. */
+async function explained(dir: ServiceDir, action: string, error: unknown): Promise<unknown> {
+  const failed = `unable to ${action} ${quoted(dir)}`;
+  switch (codeOf(error)) {
+    case "ENXIO": // a FIFO without a reader
+      return new ServiceError("not-supervised", `${failed}: runsv is not running`, error);
+    case "EAGAIN": // a FIFO that is full
+      return new ServiceError("not-responding", `${failed}: runsv takes no commands`, error);
+    case "EACCES":
+    case "EPERM":
+      return new ServiceError("no-permission", `${failed}: access denied`, error);
+    case "ENOENT":
+    case "ENOTDIR":
+      return (await isDirectory(dir))
+        ? new ServiceError("not-supervised", `${failed}: runsv has never run there`, error)
+        : new ServiceError("no-such-service", `${failed}: no such directory`, error);
+    default:
+      return error;
+  }
+}
+
+async function isDirectory(path: ServiceDir): Promise<boolean> {
+  const found = await stat(path).catch(() => null); // whatever the reason: it cannot be used as one
+  return found?.isDirectory() ?? false;
+}
+
+/** True while a runsv reads supervise/ok. */
+async function isSupervised(dir: ServiceDir): Promise<boolean> {
+  try {
+    await (await open(under(dir, "supervise/ok"), writeNow)).close();
+    return true;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENXIO" || code === "ENOENT") return false;
+    throw error;
+  }
+}
+
+/**
+ * The status of the service now.
+ *
+ * @throws {ServiceError} not-supervised when no runsv ever ran there; after one that is gone,
+ * the last status comes with `supervised: false`.
+ */
+export async function status(dir: ServiceDir): Promise<ServiceStatus> {
+  let bytes: string;
+  let supervised: boolean;
+  try {
+    supervised = await isSupervised(dir); // first: what a runsv writes last is then read
+    bytes = await readFile(under(dir, "supervise/status"), "latin1");
+  } catch (error) {
+    throw await explained(dir, "read the status of", error);
+  }
+  const record = decodeStatus(bytes);
+  if (record === null) {
+    const what = `${quoted(dir)}: supervise/status has ${bytes.length} bytes and is no record`;
+    throw new ServiceError("bad-status", `unable to read the status of ${what}`);
+  }
+  const { state, want, pid, paused, gotTerm, since } = record;
+  const milliseconds = since.seconds * 1000 + Math.floor(since.nanoseconds / 1e6);
+  return {
+    state,
+    want,
+    pid: pid === 0 ? null : pid,
+    paused,
+    gotTerm,
+    since: new Date(milliseconds),
+    supervised,
+  };
+}
+
+function letterOf(verb: Verb): Letter {
+  const letters = Object.keys(commands) as Letter[];
+  const letter = letters.find((candidate) => commands[candidate].verb === verb);
+  if (letter === undefined) throw new TypeError(`unknown verb: ${quoted(verb)}`);
+  return letter;
+}
+
+/**
+ * Tells the service's supervisor; returns once the word is in its FIFO. What comes of it is
+ * seen with `status`, `watch` or `until`.
+ *
+ * @throws {ServiceError} not-supervised when nobody would read it.
+ */
+export async function control(dir: ServiceDir, verb: Verb): Promise<void> {
+  const letter = letterOf(verb);
+  try {
+    const fifo = await open(under(dir, "supervise/control"), writeNow);
+    try {
+      await fifo.write(letter);
+    } finally {
+      await fifo.close();
+    }
+  } catch (error) {
+    throw await explained(dir, `tell "${verb}" to`, error);
+  }
+}

@@ -1,0 +1,108 @@
+// The files in supervise/ of a service or of its log: what other programs see of it.
+
+import { statusBytes } from "../core/limits.ts";
+import { errnos } from "../core/message.ts";
+import { decodeStatus, encodeStatus, type Status, statText } from "../core/status.ts";
+import type { Stamp } from "../core/time.ts";
+import {
+  fstat,
+  isFifo,
+  isLink,
+  lstatIfThere,
+  mkdir,
+  mkfifo,
+  open,
+  Refusal,
+  readIfThere,
+  replaceFile,
+  SysError,
+  tryLock,
+} from "../sys/posix.ts";
+
+export interface SuperviseFiles {
+  /** "supervise" or "log/supervise", from the service directory. */
+  readonly path: string;
+  /** Open for as long as we supervise: nobody else may. */
+  readonly lock: number;
+  /** The read end of the commands; not waited for by opening it. */
+  readonly control: number;
+}
+
+/** Makes what is missing in supervise/ and takes the lock; throws a SysError otherwise. */
+export function openSuperviseFiles(directory: string): SuperviseFiles {
+  const path = `${directory}supervise`;
+  makeDirectory(directory, path);
+  const lockPath = `${path}/lock`;
+  const lock = open(lockPath, sys.O_WRONLY | sys.O_CREAT | sys.O_APPEND | sys.O_NONBLOCK, 0o600);
+  if (!tryLock(lock, lockPath)) throw new SysError("lock", errnos.EAGAIN, lockPath);
+  const control = openFifo(`${path}/control`);
+  openFifo(`${path}/ok`); // Held open for life: who opens it for writing sees that we are there.
+  return { path, lock, control };
+}
+
+/** supervise may be a link to a directory that a reboot has taken away. */
+function makeDirectory(directory: string, path: string): void {
+  const there = lstatIfThere(path);
+  if (there === null) {
+    mkdir(path, 0o700);
+  } else if (isLink(there)) {
+    const target = sys.readlink(path);
+    if (typeof target === "number") throw new SysError("readlink", -target, path);
+    sys.mkdir(target[0] === "/" ? target : directory + target, 0o700); // opening lock tells
+  }
+}
+
+/** The read end of a FIFO that never ends: we hold a write end, too. */
+function openFifo(path: string): number {
+  mkfifo(path, 0o600);
+  const fd = open(path, sys.O_RDONLY | sys.O_NONBLOCK);
+  if (!isFifo(fstat(fd))) throw new Refusal(`${path} exists but is not a fifo`);
+  if (path.endsWith("/control")) open(path, sys.O_WRONLY | sys.O_NONBLOCK);
+  return fd;
+}
+
+/** Writes status, stat and pid, each in one step. */
+export function writeStatusFiles(path: string, status: Status, wantExit: boolean): void {
+  replaceFile(`${path}/pid`, status.pid === 0 ? "" : `${status.pid}\n`, 0o644);
+  replaceFile(`${path}/stat`, statText(status, wantExit), 0o644);
+  replaceFile(`${path}/status`, encodeStatus(status), 0o644);
+}
+
+/** A process that a killed predecessor of ours has left running. */
+export interface Orphan {
+  readonly state: "run" | "finish";
+  readonly pid: number;
+  readonly want: "up" | "down";
+  readonly since: Stamp;
+}
+
+/** Where a child writes down who it is before it becomes ./run or ./finish. */
+export function birthFile(path: string, state: "run" | "finish"): string {
+  return `${path}/${state}.birth`;
+}
+
+/** The orphan in this service, if there is one: its birth record names a process that lives. */
+export function findOrphan(path: string, fallback: Stamp): Orphan | null {
+  const status = decodeStatus(readIfThere(`${path}/status`, statusBytes + 1) ?? "");
+  for (const state of ["run", "finish"] as const) {
+    const pid = livingPid(readIfThere(birthFile(path, state), 256) ?? "");
+    if (pid === null) continue;
+    return { state, pid, want: status?.want ?? "up", since: status?.since ?? fallback };
+  }
+  return null;
+}
+
+/** The pid in a birth record, or null when that very process is gone, or the system was booted. */
+function livingPid(record: string): number | null {
+  const [pid = "", start = "", boot = ""] = record.split(" ");
+  if (boot === "" || boot !== readIfThere("/proc/sys/kernel/random/boot_id", 64)) return null;
+  const stat = readIfThere(`/proc/${pid}/stat`, 1024) ?? "";
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // from proc(5)'s field 3 on
+  const ended = fields[0] === "Z" || fields[0] === "X";
+  return stat !== "" && !ended && fields[22 - 3] === start ? Number(pid) : null;
+}
+
+/** Tells the end of a process that is not our child: true while it lives. */
+export function isAlive(path: string, state: "run" | "finish"): boolean {
+  return livingPid(readIfThere(birthFile(path, state), 256) ?? "") !== null;
+}

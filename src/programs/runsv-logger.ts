@@ -1,0 +1,43 @@
+// The logger of a service directory that has log/ but no log/run: svlogd -tt into log/main,
+// forked, so that it shares the tree's memory, and as the owner of log/main.
+import { sentence } from "../core/message.ts";
+import { close, complain, mkdir, reasonOf, SysError, statIfThere } from "../sys/posix.ts";
+import { birthFile, type SuperviseFiles } from "./runsv-files.ts";
+
+/** Forks the logger, which reads from `input`; its pid, or -errno when fork fails. */
+export function startBuiltinLogger(who: string, input: number, files: SuperviseFiles): number {
+  const argv = ["svlogd", "-tt", "main"];
+  const run = (): number => {
+    try {
+      prepare(input, files);
+    } catch (error) {
+      complain(sentence(who, "fatal", "unable to start the built-in logger", reasonOf(error)));
+      return 111;
+    }
+    return programs.svlogd(argv);
+  };
+  return sys.fork(run, [argv], [[input, files.lock]])[0] ?? -1;
+}
+
+/** In the child. The lock is held until the birth record is written: see process.c. */
+function prepare(input: number, files: SuperviseFiles): void {
+  sys.birth(birthFile(files.path, "run")); // without /proc there is none, and no takeover
+  close(files.lock);
+  if (sys.dup2(input, 0) < 0) throw new SysError("dup2", 9, "log pipe");
+  if (input !== 0) close(input);
+  const changed = sys.chdir("log");
+  if (changed < 0) throw new SysError("change to directory", -changed, "log");
+  makeMain();
+  const owner = statIfThere("main");
+  if (owner === null || sys.geteuid() !== 0) return;
+  const given = sys.setids(owner.uid, owner.gid, [owner.gid]);
+  if (given < 0) throw new SysError("give up root for the owner of", -given, "log/main");
+}
+
+/** log/main, or what it is a link to. */
+function makeMain(): void {
+  if (statIfThere("main") !== null) return;
+  const target = sys.readlink("main");
+  const path = typeof target === "number" ? "main" : target;
+  mkdir(path, 0o755);
+}

@@ -1,0 +1,221 @@
+// Where svlogd's input waits until it is in the logs: stdin -> journal -> buffer.
+//
+// Nothing that left the pipe is lost or written twice, whenever svlogd is killed, because
+//
+//   every byte that left the pipe is either counted by the last commit, and then it is in the
+//   logs, or it lies in the journal behind `done`; and every byte of a `current` behind the
+//   size that the last commit counts can be made again from there.
+//
+// splice(2) moves bytes from the pipe to the journal's end: what has left is there, and the
+// file's size says how much. A commit is one write into one page: it is there or it is not. So
+//
+//   splice | write to every `current` | commit:  killed before the commit, a new svlogd cuts
+//       every `current` to the counted size and does the rest of the journal again.
+//   rotate | commit:  a `current` is put aside and a new one begun only while nothing uncommitted
+//       is in it, and nothing is written before the commit that counts the new one from 0. Killed
+//       between, no `current` is the one that was counted (an inode is not used again before the
+//       commit: old files are removed after it), so nothing is cut.
+//   cut the journal | commit:  only while all of it is done. `done` behind its end means this.
+//
+// What is no pipe is read without all this.
+import { decodeCommit, encodeCommit, headerBytes, recover } from "../core/journal.ts";
+import { errnos, reason, sentence } from "../core/message.ts";
+import { close, complain } from "../sys/posix.ts";
+import {
+  currentPlace,
+  cutCurrent,
+  demand,
+  type LogDirectory,
+  Trouble,
+} from "./svlogd-directory.ts";
+
+/** What is taken at once: as much as a pipe holds. */
+export const chunkBytes = 65536;
+/** A journal with more in it is cut when all of it is done. */
+const journalMaxBytes = 1048576;
+const bootIdFile = "/proc/sys/kernel/random/boot_id";
+
+export interface Intake {
+  /** False for input that is no pipe: there is no journal. */
+  journaled: boolean;
+  fd: number;
+  /** The log directory that has the journal. */
+  home: string;
+  readonly boot: string;
+  /** The journal's end, and how far it is done. */
+  end: number;
+  done: number;
+  /** Input that is not in the logs: buffer[from, to). */
+  readonly buffer: Uint8Array;
+  from: number;
+  to: number;
+  /** What was taken last does not end with a newline. */
+  midline: boolean;
+  /** The files are others than the last commit says. */
+  stale: boolean;
+}
+
+export function newIntake(): Intake {
+  const boot = sys.readfile(bootIdFile, 36);
+  return {
+    journaled: true,
+    fd: -1,
+    home: "",
+    boot: typeof boot === "number" ? "" : boot,
+    end: headerBytes,
+    done: headerBytes,
+    buffer: new Uint8Array(chunkBytes),
+    from: 0,
+    to: 0,
+    midline: false,
+    stale: true,
+  };
+}
+
+function journalPath(directory: string): string {
+  return `${directory}/pending`;
+}
+
+/** Opens the journal, one that is left over or a new one in the first directory, and takes back
+ * what is in the logs without being counted. No `current` is open yet. */
+export function openJournal(intake: Intake, directories: readonly LogDirectory[]): void {
+  // A directory that is not used any more keeps a journal only if something is in it.
+  if (!hasInput(intake) && !directories.some(({ name }) => name === intake.home)) {
+    removeJournal(intake);
+  }
+  closeJournal(intake);
+  const [first] = directories;
+  const leftover = directories.find(({ name }) => typeof sys.lstat(journalPath(name)) !== "number");
+  const home = (leftover ?? first)?.name ?? "";
+  const flags = sys.O_RDWR | sys.O_CREAT | sys.O_NONBLOCK;
+  intake.home = home;
+  intake.fd = demand(sys.open(journalPath(home), flags, 0o600), "open pending", home);
+  const header = sys.readfile(journalPath(home), headerBytes);
+  const stat = sys.fstat(intake.fd);
+  if (typeof header === "number") throw new Trouble("read pending", home, -header);
+  if (typeof stat === "number") throw new Trouble("stat pending", home, -stat);
+  const places = directories.map(currentPlace);
+  const { fresh, done, midline, cuts } = recover(
+    decodeCommit(header),
+    intake.boot,
+    stat.size,
+    places,
+  );
+  directories.forEach((directory, index) => {
+    const cut = cuts[index];
+    if (typeof cut === "number") cutCurrent(directory, cut);
+  });
+  if (fresh) demand(sys.ftruncate(intake.fd, 0), "truncate pending", home);
+  intake.end = fresh ? headerBytes : Math.max(stat.size, headerBytes);
+  intake.done = done;
+  intake.midline = fresh ? intake.midline : midline;
+  intake.from = 0;
+  intake.to = 0;
+}
+
+/** Leaves the journal as it is for the next svlogd. */
+export function closeJournal(intake: Intake): void {
+  if (intake.fd >= 0) close(intake.fd);
+  intake.fd = -1;
+}
+
+/** Removes the journal, which has nothing in it that is not done. */
+export function removeJournal(intake: Intake): void {
+  if (intake.fd >= 0) sys.unlink(journalPath(intake.home));
+  closeJournal(intake);
+}
+
+/** True while input is here that is not in the logs. */
+export function hasInput(intake: Intake): boolean {
+  return intake.from < intake.to || intake.done < intake.end;
+}
+
+/** Takes at most `size` bytes from stdin, which is ready; false at its end. */
+export function takeInput(intake: Intake, size: number): boolean {
+  if (!intake.journaled) return readInput(intake, size);
+  const moved = sys.splice(0, intake.fd, intake.end, size);
+  if (moved >= 0) {
+    intake.end += moved;
+    return moved > 0;
+  }
+  if (moved === -errnos.EAGAIN || moved === -errnos.EINTR) return true;
+  if (diskErrors.includes(-moved)) throw new Trouble("write to pending", intake.home, -moved);
+  removeJournal(intake); // stdin is no pipe, or the file system cannot do it
+  intake.journaled = false;
+  return readInput(intake, size);
+}
+
+const diskErrors: readonly number[] = [
+  errnos.ENOSPC,
+  errnos.EDQUOT,
+  errnos.EFBIG,
+  errnos.EIO,
+  errnos.ENOMEM,
+];
+
+function readInput(intake: Intake, size: number): boolean {
+  const got = sys.read(0, intake.buffer, 0, size);
+  if (got === -errnos.EAGAIN || got === -errnos.EINTR) return true;
+  if (got < 0) {
+    complain(sentence("svlogd", "warning", "unable to read standard input", reason(-got)));
+    return false;
+  }
+  intake.from = 0;
+  intake.to = got;
+  return got > 0;
+}
+
+/** Fills the empty buffer from the journal. */
+export function loadInput(intake: Intake): void {
+  if (intake.from < intake.to || intake.done >= intake.end) return;
+  const { fd, buffer, done, end, home } = intake;
+  const size = Math.min(buffer.length, end - done);
+  const got = demand(sys.pread(fd, buffer, 0, size, done), "read pending", home);
+  if (got === 0) throw new Trouble("read pending", home, errnos.EIO);
+  intake.from = 0;
+  intake.to = got;
+}
+
+/** Counts what is in the logs now, after `taken` more bytes of the input. */
+export function commitInput(
+  intake: Intake,
+  directories: readonly LogDirectory[],
+  taken: number,
+  midline: boolean,
+): void {
+  if (intake.journaled) {
+    writeCommit(intake, directories, intake.done + taken, midline);
+    intake.done += taken;
+  }
+  intake.from += taken;
+  intake.midline = midline;
+  intake.stale = false;
+  for (const directory of directories) directory.size = directory.written ?? directory.size;
+}
+
+function writeCommit(
+  intake: Intake,
+  directories: readonly LogDirectory[],
+  done: number,
+  midline: boolean,
+): void {
+  const { boot, fd, home } = intake;
+  const files = directories.map(({ dev, ino, written, size }) => ({
+    dev,
+    ino,
+    size: written ?? size,
+  }));
+  const record = encodeCommit({ boot, done, midline, files });
+  const size = demand(sys.pwrite(fd, record, 0), "write to pending", home);
+  if (size < record.length) throw new Trouble("write to pending", home, errnos.ENOSPC);
+}
+
+/** Empties a journal that has grown, once all of it is done. */
+export function trimJournal(intake: Intake, directories: readonly LogDirectory[]): void {
+  if (!intake.journaled || hasInput(intake) || intake.end <= journalMaxBytes) return;
+  demand(sys.ftruncate(intake.fd, headerBytes), "truncate pending", intake.home);
+  intake.end = headerBytes;
+  intake.done = headerBytes;
+  intake.stale = true; // until the commit has it, nothing may be added
+  commitInput(intake, directories, 0, intake.midline);
+}

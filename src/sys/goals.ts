@@ -1,0 +1,214 @@
+// Waiting until services have reached a goal, for sv. Told by events, never by polling: a new
+// supervise/status by inotify, the end of runsv by poll on supervise/ok, the end of a check
+// script by SIGCHLD. What nothing can be told of is looked at again and again.
+import { checkGraceMs, checkRetryMs, svLookMs, svSupervisorsWatched } from "../core/limits.ts";
+import type { Status } from "../core/status.ts";
+import type { Millis } from "../core/time.ts";
+import { type Goal, reached, sameLife } from "../core/verbs.ts";
+import { openSignals, readSignals, reap, waitReady } from "./loop.ts";
+import { kill } from "./posix.ts";
+import {
+  type Change,
+  type CheckFailure,
+  gone,
+  isTrouble,
+  lookAt,
+  openOk,
+  readChanges,
+  type Seen,
+  startCheck,
+} from "./supervise.ts";
+
+const sigterm = 15;
+const sigchld = 17;
+
+/** A service whose goal is not reached yet. */
+export interface Pending {
+  readonly name: string;
+  readonly directory: string;
+  /** The status that was read before the command was written. */
+  readonly before: Status;
+  readonly watch: number | null;
+  /** Nobody tells of its changes: it is looked at again and again. */
+  blind: boolean;
+  /** supervise/ok, held open: poll tells when runsv has gone. */
+  ok: number | null;
+  /** Something has happened: look. */
+  stirred: boolean;
+  /** The check script that runs, and the status that it was started for. */
+  check: { readonly pid: number; readonly about: Status } | null;
+  /** The status for which the check script has said yes. */
+  agreed: Status | null;
+  /** When the check script, which said no, is asked again. */
+  retryAt: Millis | null;
+}
+
+/** A service that nobody has looked at since its command was written. */
+export function newPending(
+  name: string,
+  directory: string,
+  before: Status,
+  watch: number | null,
+  blind: boolean,
+): Pending {
+  const asked = { check: null, agreed: null, retryAt: null };
+  return { name, directory, before, watch, blind, ok: null, stirred: true, ...asked };
+}
+
+/** One wait. */
+export interface Wait {
+  readonly goal: Goal;
+  readonly until: Millis;
+  /** The descriptor that all watches belong to, or null. */
+  readonly watches: number | null;
+  /** What became of a service: last seen so, in time or not. */
+  report(service: Pending, seen: Seen, inTime: boolean): void;
+  reportCheck(service: Pending, failure: CheckFailure): void;
+}
+
+/** Where the ends of check scripts are told of; null as long as none was started. */
+let signals: number | null = null;
+
+/** Looks at a service; true when it need not be waited for any more. */
+function settle(service: Pending, wait: Wait): boolean {
+  if (!service.stirred) return false;
+  service.stirred = false;
+  service.retryAt = null;
+  const seen = lookAt(service.directory);
+  if (seen !== gone && !isTrouble(seen)) {
+    const verdict = reached(wait.goal, seen, service.before);
+    if (verdict === "no") return false;
+    if (verdict === "if check agrees" && !checkAgrees(service, seen, wait)) return false;
+  }
+  wait.report(service, seen, true);
+  return true;
+}
+
+/** What the check script says of this status; asks it when it has not yet said. */
+function checkAgrees(service: Pending, seen: Status, wait: Wait): boolean {
+  if (service.agreed !== null && sameLife(service.agreed, seen)) return true;
+  if (service.check !== null) return false; // its end will stir us
+  signals ??= openSignals([sigchld]);
+  const check = startCheck(service.directory);
+  switch (check.kind) {
+    case "absent":
+      return true;
+    case "started":
+      service.check = { pid: check.pid, about: seen };
+      return false;
+    case "unable to run":
+      wait.reportCheck(service, check);
+      return true;
+    case "unable to stat":
+    case "unable to fork for":
+      wait.reportCheck(service, check);
+      service.retryAt = sys.monotonic() + checkRetryMs;
+      return false;
+  }
+}
+
+/** Leaves nothing behind of a service that is not waited for any more. */
+function release(service: Pending): void {
+  if (service.ok !== null) sys.close(service.ok);
+  if (service.check !== null) kill(service.check.pid, sigterm);
+}
+
+/** When to give up; a check script that is being asked may still answer. */
+function deadlineOf(service: Pending, until: Millis): Millis {
+  return service.check === null ? until : until + checkGraceMs;
+}
+
+function isOver(service: Pending, wait: Wait): boolean {
+  let over = settle(service, wait);
+  if (!over && sys.monotonic() >= deadlineOf(service, wait.until)) {
+    wait.report(service, lookAt(service.directory), false);
+    over = true;
+  }
+  if (over) release(service);
+  return over;
+}
+
+/** Waits until every service has reached the goal, or the time is up. */
+export function waitForGoal(services: readonly Pending[], wait: Wait): void {
+  let pending = services.filter((service) => !isOver(service, wait));
+  while (pending.length > 0) {
+    waitForChange(pending, wait);
+    pending = pending.filter((service) => !isOver(service, wait));
+  }
+}
+
+/** Waits until something has happened, and marks whom it has happened to. */
+function waitForChange(pending: readonly Pending[], wait: Wait): void {
+  const { until, watches } = wait;
+  holdOks(pending.slice(0, svSupervisorsWatched));
+  const fds = pending.flatMap(({ ok }) => (ok === null ? [] : [ok]));
+  if (watches !== null) fds.push(watches);
+  if (signals !== null) fds.push(signals);
+  const ready = waitReady(fds, nextLook(pending, until));
+  if (watches !== null && ready.includes(watches)) markChanges(pending, readChanges(watches));
+  if (signals !== null && ready.includes(signals)) markChecks(pending, signals);
+  const now = sys.monotonic();
+  for (const service of pending) {
+    if (service.ok !== null && ready.includes(service.ok)) onOkClosed(service);
+    if (service.blind || (service.retryAt !== null && now >= service.retryAt)) {
+      service.stirred = true;
+    }
+  }
+}
+
+function holdOks(services: readonly Pending[]): void {
+  for (const service of services) {
+    if (service.ok !== null || service.blind) continue;
+    const ok = openOk(service.directory);
+    if (typeof ok === "number") service.ok = ok;
+    else service.stirred = true;
+  }
+}
+
+/** runsv has gone, or its successor is already there, or this never was a FIFO. */
+function onOkClosed(service: Pending): void {
+  if (service.ok !== null) sys.close(service.ok);
+  service.ok = null;
+  service.stirred = true;
+  const ok = openOk(service.directory);
+  if (typeof ok !== "number") return;
+  sys.close(ok);
+  service.blind = true;
+}
+
+function nextLook(pending: readonly Pending[], until: Millis): Millis {
+  let next = Number.POSITIVE_INFINITY;
+  const now = sys.monotonic();
+  for (const service of pending) {
+    next = Math.min(next, deadlineOf(service, until), service.retryAt ?? next);
+    if (service.blind) next = Math.min(next, now + svLookMs);
+    if (service.stirred) return now;
+  }
+  return next;
+}
+
+function markChanges(pending: readonly Pending[], changes: readonly Change[]): void {
+  for (const { watch, lost } of changes) {
+    for (const service of pending) {
+      if (watch !== null && service.watch !== watch) continue;
+      service.stirred = true;
+      if (lost) service.blind = true;
+    }
+  }
+}
+
+function markChecks(pending: readonly Pending[], fd: number): void {
+  readSignals(fd);
+  for (let ended = reap(); ended !== null; ended = reap()) {
+    const { pid, status } = ended;
+    const service = pending.find(({ check }) => check?.pid === pid);
+    if (service === undefined || service.check === null) continue;
+    if (status === 0) {
+      service.agreed = service.check.about;
+      service.stirred = true;
+    } else {
+      service.retryAt = sys.monotonic() + checkRetryMs;
+    }
+    service.check = null;
+  }
+}

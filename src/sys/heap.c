@@ -1,0 +1,141 @@
+/* The engine's memory, laid out so that a forked supervisor shares as much of it as can be.
+ *
+ * The engine takes small blocks from pools of one page each, with reference counts in them: a
+ * pool that straddles two pages would dirty both. So a request of about a page gets a whole
+ * one, from the bottom of an arena beside the program's data (which costs no page table of its
+ * own). Larger and odd blocks are packed from the arena's top, in size classes; those above
+ * 16 kB are mappings of their own. */
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "sys.h"
+
+#define PAGE 4096
+#define ARENA (160 * PAGE)    /* a supervisor needs 90 pages; another is mapped when it is full */
+#define POOL_MIN (PAGE - 512) /* the engine's pools are 4096 bytes less than one block of 512 */
+#define CLASSES 52
+#define LARGE CLASSES
+
+/* In front of every block that is no page; its address is never a multiple of the page. */
+struct head {
+	uint32_t size_class;
+	uint32_t size; /* usable bytes */
+};
+
+union freed {
+	union freed *next;
+	struct head head;
+};
+
+static _Alignas(PAGE) char arena[ARENA];
+static char *bottom = arena, *top = arena + ARENA;
+static union freed *free_pages, *free_blocks[CLASSES];
+
+/* 16, 32 ... 512, then four steps to every doubling, up to 16 kB. */
+static unsigned class_of(size_t size) {
+	if (size <= 512) return (unsigned)((size - 1) / 16);
+	unsigned doubling = 63 - (unsigned)__builtin_clzll(size - 1); /* 9 for 513..1024 */
+	unsigned class = 32 + (doubling - 9) * 4 + ((unsigned)((size - 1) >> (doubling - 2)) & 3);
+	return class < CLASSES ? class : LARGE;
+}
+
+static uint32_t class_size(unsigned class) {
+	if (class < 32) return (class + 1) * 16;
+	unsigned doubling = 9 + (class - 32) / 4, step = (class - 32) % 4;
+	return (1u << doubling) + ((step + 1) << (doubling - 2));
+}
+
+static int is_page(const void *memory) {
+	return ((uintptr_t)memory & (PAGE - 1)) == 0;
+}
+
+static void *map(size_t size) {
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return at == MAP_FAILED ? NULL : at;
+}
+
+/* Room for `size` bytes between bottom and top; what is left of a full arena stays unused. */
+static int make_room(size_t size) {
+	if ((size_t)(top - bottom) >= size) return 1;
+	char *next = map(ARENA);
+	if (!next) return 0;
+	bottom = next, top = next + ARENA;
+	return 1;
+}
+
+static void *take_page(void) {
+	union freed *page = free_pages;
+	if (page) {
+		free_pages = page->next;
+		return page;
+	}
+	if (!make_room(PAGE)) return NULL;
+	bottom += PAGE;
+	return bottom - PAGE;
+}
+
+static void *take_block(size_t size) {
+	unsigned class = class_of(size);
+	struct head *head;
+	if (class == LARGE) {
+		size_t mapped = (size + sizeof *head + PAGE - 1) & ~(size_t)(PAGE - 1);
+		if (mapped > UINT32_MAX || !(head = map(mapped))) return NULL;
+		*head = (struct head){LARGE, (uint32_t)(mapped - sizeof *head)};
+		return head + 1;
+	}
+	union freed *block = free_blocks[class];
+	if (block) {
+		free_blocks[class] = block->next;
+		return block;
+	}
+	size_t whole = sizeof *head + class_size(class);
+	if (!make_room(whole + PAGE)) return NULL;
+	top -= whole;
+	head = (struct head *)top;
+	if (is_page(head + 1)) { /* that address would tell of a page: leave a gap */
+		top -= sizeof *head;
+		head--;
+	}
+	*head = (struct head){class, class_size(class)};
+	return head + 1;
+}
+
+static size_t usable_size(const void *memory) {
+	if (!memory) return 0;
+	return is_page(memory) ? PAGE : ((const struct head *)memory - 1)->size;
+}
+
+static void *heap_malloc(JSMallocState *state, size_t size) {
+	if (size == 0) return NULL;
+	void *memory = size > POOL_MIN && size <= PAGE ? take_page() : take_block(size);
+	if (!memory) return NULL;
+	state->malloc_count++;
+	state->malloc_size += usable_size(memory);
+	return memory;
+}
+
+static void heap_free(JSMallocState *state, void *memory) {
+	if (!memory) return;
+	state->malloc_count--;
+	state->malloc_size -= usable_size(memory);
+	struct head *head = (struct head *)memory - 1;
+	if (!is_page(memory) && head->size_class == LARGE) {
+		munmap(head, head->size + sizeof *head);
+		return;
+	}
+	union freed **list = is_page(memory) ? &free_pages : &free_blocks[head->size_class];
+	((union freed *)memory)->next = *list;
+	*list = memory;
+}
+
+static void *heap_realloc(JSMallocState *state, void *memory, size_t size) {
+	size_t before = usable_size(memory);
+	if (memory && size <= before && size > before / 4) return memory;
+	void *moved = heap_malloc(state, size);
+	if (moved && memory) memcpy(moved, memory, size < before ? size : before);
+	if (moved || size == 0) heap_free(state, memory);
+	return moved;
+}
+
+const JSMallocFunctions heap_functions = {heap_malloc, heap_free, heap_realloc, usable_size};

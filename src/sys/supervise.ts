@@ -1,0 +1,122 @@
+// A service's supervise/ from the outside: is there a runsv, what does it say, tell it.
+// For sv and whatever else looks at a service; runsv's own side of these files is its own.
+import { statusBytes } from "../core/limits.ts";
+import { errnos, reason } from "../core/message.ts";
+import { decodeStatus, type Status } from "../core/status.ts";
+
+/** Why nothing can be said or sent: `unable to open supervise/ok: access denied`. */
+export interface Trouble {
+  readonly trouble: string;
+}
+
+/** No process reads what is written to it. */
+export const gone = "runsv not running";
+
+export type Seen = Status | Trouble | typeof gone;
+
+export function isTrouble(seen: Seen): seen is Trouble {
+  return typeof seen === "object" && "trouble" in seen;
+}
+
+function unable(what: string, errno: number): Trouble {
+  return { trouble: `unable to ${what}: ${reason(errno)}` };
+}
+
+/** A descriptor of supervise/ok, for its closing only: poll reports it once runsv has gone. */
+export function openOk(directory: string): number | Trouble | typeof gone {
+  const fd = sys.open(`${directory}/supervise/ok`, sys.O_WRONLY | sys.O_NONBLOCK, 0);
+  if (fd >= 0) return fd;
+  return fd === -errnos.ENXIO ? gone : unable("open supervise/ok", -fd);
+}
+
+/** The status of the service in a directory. */
+export function lookAt(directory: string): Seen {
+  const ok = openOk(directory);
+  if (typeof ok !== "number") return ok;
+  sys.close(ok);
+  const bytes = sys.readfile(`${directory}/supervise/status`, statusBytes);
+  if (typeof bytes === "number") {
+    const what = bytes === -errnos.EISDIR ? "read" : "open";
+    return unable(`${what} supervise/status`, -bytes);
+  }
+  return decodeStatus(bytes) ?? { trouble: "unable to read supervise/status: bad format" };
+}
+
+/** Writes commands to runsv in one piece; null when that went well. */
+export function tell(directory: string, bytes: string): null | Trouble | typeof gone {
+  const fd = sys.open(`${directory}/supervise/control`, sys.O_WRONLY | sys.O_NONBLOCK, 0);
+  if (fd === -errnos.ENXIO) return gone;
+  if (fd < 0) return unable("open supervise/control", -fd);
+  const written = sys.write(fd, bytes);
+  sys.close(fd);
+  return written < 0 ? unable("write to supervise/control", -written) : null;
+}
+
+// --- Being told of changes ---------------------------------------------------------------
+
+/** A descriptor that tells of changes, or null: inotify cannot be had. */
+export function openWatches(): number | null {
+  const fd = sys.inotify_init();
+  return fd < 0 ? null : fd;
+}
+
+/** Asks to be told of a new status; a number for the watch, or null: it cannot be had here. */
+export function watchStatus(fd: number, directory: string): number | null {
+  const mask = sys.IN_MOVED_TO | sys.IN_DELETE | sys.IN_MOVE_SELF | sys.IN_DELETE_SELF;
+  const watch = sys.inotify_add_watch(fd, `${directory}/supervise`, mask);
+  return watch < 0 ? null : watch;
+}
+
+export interface Change {
+  /** null: events were lost, it may be any. */
+  readonly watch: number | null;
+  /** The directory is not what it was: nothing more will be told of it. */
+  readonly lost: boolean;
+}
+
+/** The watches that something has happened to, since the last call. */
+export function readChanges(fd: number): readonly Change[] {
+  const changes: Change[] = [];
+  const lostMask = sys.IN_MOVE_SELF | sys.IN_DELETE_SELF | sys.IN_IGNORED;
+  for (;;) {
+    const events = sys.readinotify(fd);
+    if (typeof events === "number" || events.length === 0) return changes;
+    for (let i = 0; i < events.length; i += 3) {
+      const watch = Number(events[i]);
+      const mask = Number(events[i + 1]);
+      const name = events[i + 2];
+      const lost = (mask & lostMask) !== 0;
+      // runsv also writes stat and pid; who looks at status need not be woken for them.
+      if (name === "status" || name === "ok" || lost) changes.push({ watch, lost });
+      else if ((mask & sys.IN_Q_OVERFLOW) !== 0) changes.push({ watch: null, lost: false });
+    }
+  }
+}
+
+// --- ./check -----------------------------------------------------------------------------
+
+/** Why ./check was not started: it is no program, or it cannot be known for now. */
+export interface CheckFailure {
+  readonly kind: "unable to run" | "unable to stat" | "unable to fork for";
+  readonly errno: number;
+}
+
+export type CheckStart =
+  | { readonly kind: "started"; readonly pid: number }
+  | { readonly kind: "absent" }
+  | CheckFailure;
+
+/** Starts ./check of a service. */
+export function startCheck(directory: string): CheckStart {
+  const found = sys.stat(`${directory}/check`);
+  if (found === -errnos.ENOENT) return { kind: "absent" };
+  if (typeof found === "number") return { kind: "unable to stat", errno: -found };
+  // A directory cannot be written to: as if stdout were closed, but the number is not free.
+  const unwritable = sys.open("/", sys.O_RDONLY, 0);
+  const fds = [-1, unwritable];
+  const pid = sys.spawn({ path: "check", argv: ["./check"], cwd: directory, fds, birth: null });
+  sys.close(unwritable);
+  if (typeof pid === "number") return { kind: "started", pid };
+  const [errno, call] = pid;
+  return { kind: call === "fork" ? "unable to fork for" : "unable to run", errno };
+}

@@ -1,0 +1,242 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decodeCommit, encodeCommit, headerBytes, recover } from "../../src/core/journal.ts";
+
+const boot = "0d1b2a5e-6cbb-4a51-9b5d-6a5a9f1f0a11";
+
+// --- A model of the file system, and of svlogd's calls on it, one per step ---------------------
+
+interface Disk {
+  pipe: string;
+  /** The journal's first page and what follows; null: no such file. */
+  journal: { header: string; input: string } | null;
+  readonly inodes: Map<number, string>;
+  /** Per directory: the inode of `current`, or null; `clean` is its x bit. */
+  readonly current: ({ ino: number; clean: boolean } | null)[];
+  /** Per directory: the old files, in their order. */
+  readonly old: number[][];
+}
+
+const directories = [0, 1];
+const chunkBytes = 7;
+const journalMaxBytes = 20;
+/** Different, so that the directories rotate at different times. */
+const sizeMaxBytes = [11, 16];
+const input = Array.from({ length: 14 }, (_, i) => `${i % 3 === 0 ? "same" : i}\n`).join("");
+
+function newDisk(): Disk {
+  return {
+    pipe: input,
+    journal: null,
+    inodes: new Map(),
+    current: directories.map(() => null),
+    old: directories.map(() => []),
+  };
+}
+
+function create(disk: Disk): number {
+  let ino = 1;
+  while (disk.inodes.has(ino)) ino++; // the first free one, as ext4 does: inodes are used again
+  disk.inodes.set(ino, "");
+  return ino;
+}
+
+function inoOf(disk: Disk, directory: number): number {
+  const current = disk.current[directory];
+  assert.ok(current, "svlogd writes to a current that it has opened");
+  return current.ino;
+}
+
+function textOf(disk: Disk, directory: number): string {
+  return disk.inodes.get(inoOf(disk, directory)) ?? "";
+}
+
+function place(disk: Disk, directory: number) {
+  const current = disk.current[directory];
+  if (!current) return null;
+  return { dev: 1, ino: current.ino, size: (disk.inodes.get(current.ino) ?? "").length };
+}
+
+/** One svlogd from its start to the end of the input; it may be killed at every yield. */
+function* svlogd(disk: Disk): Generator<void, void> {
+  disk.journal ??= { header: "", input: "" };
+  const { journal } = disk;
+  yield;
+  const places = directories.map((directory) => place(disk, directory));
+  const bytes = headerBytes + journal.input.length;
+  const { fresh, done: from, cuts } = recover(decodeCommit(journal.header), boot, bytes, places);
+  for (const directory of directories) {
+    const cut = cuts[directory];
+    if (typeof cut !== "number") continue;
+    disk.inodes.set(inoOf(disk, directory), textOf(disk, directory).slice(0, cut));
+    yield;
+  }
+  if (fresh) {
+    journal.header = "";
+    journal.input = "";
+    yield;
+  }
+  let done = from;
+  const commit = () => {
+    const files = directories.map((directory) => {
+      const found = place(disk, directory);
+      assert.ok(found);
+      return found;
+    });
+    journal.header = encodeCommit({ boot, done, midline: false, files });
+  };
+  for (const directory of directories) {
+    const current = disk.current[directory];
+    if (current && !current.clean && textOf(disk, directory) !== "") {
+      disk.old[directory]?.push(current.ino);
+      disk.current[directory] = null;
+      yield;
+    }
+    if (!disk.current[directory]) disk.current[directory] = { ino: create(disk), clean: false };
+    yield;
+    disk.current[directory] = { ino: inoOf(disk, directory), clean: false };
+    yield;
+  }
+  commit();
+  yield;
+  for (;;) {
+    for (const directory of directories) {
+      if (textOf(disk, directory).length < (sizeMaxBytes[directory] ?? 0)) continue;
+      const ino = inoOf(disk, directory);
+      disk.current[directory] = { ino, clean: true };
+      yield;
+      disk.old[directory]?.push(ino);
+      disk.current[directory] = null;
+      yield;
+      disk.current[directory] = { ino: create(disk), clean: false };
+      yield;
+      commit();
+      yield;
+    }
+    if (done === headerBytes + journal.input.length) {
+      if (journal.input.length > journalMaxBytes) {
+        journal.input = "";
+        done = headerBytes;
+        yield;
+        commit();
+        yield;
+      }
+      if (disk.pipe === "") break;
+      journal.input += disk.pipe.slice(0, chunkBytes);
+      disk.pipe = disk.pipe.slice(chunkBytes);
+      yield;
+    }
+    const batch = journal.input.slice(done - headerBytes);
+    for (const directory of directories) {
+      for (const part of [batch.slice(0, 2), batch.slice(2)]) {
+        disk.inodes.set(inoOf(disk, directory), textOf(disk, directory) + part);
+        yield;
+      }
+    }
+    done += batch.length;
+    commit();
+    yield;
+  }
+  for (const directory of directories) {
+    disk.current[directory] = { ino: inoOf(disk, directory), clean: true };
+    yield;
+  }
+  disk.journal = null;
+}
+
+/** Lets one svlogd take that many steps; true when it came to its end before. */
+function runFor(disk: Disk, steps: number): boolean {
+  const program = svlogd(disk);
+  for (let i = 0; i < steps; i++) if (program.next().done) return true;
+  return false;
+}
+
+function logOf(disk: Disk, directory: number): string {
+  const old = disk.old[directory]?.map((ino) => disk.inodes.get(ino) ?? "") ?? [];
+  return old.join("") + textOf(disk, directory);
+}
+
+test("killed between any two calls, and once more at any call, svlogd writes every byte once", () => {
+  let points = 0;
+  for (let first = 0; ; first++) {
+    const seen = newDisk();
+    if (runFor(seen, first)) break;
+    for (let second = 0; ; second++) {
+      const disk = newDisk();
+      runFor(disk, first);
+      const ended = runFor(disk, second);
+      if (!ended) runFor(disk, Number.POSITIVE_INFINITY);
+      for (const directory of directories) {
+        assert.equal(logOf(disk, directory), input, `killed at ${first}, then at ${second}`);
+      }
+      points++;
+      if (ended) break;
+    }
+  }
+  assert.ok(points > 1000, `${points} pairs of crash points`);
+});
+
+test("killed again and again at its start, svlogd writes every byte once", () => {
+  for (let steps = 1; steps < 40; steps++) {
+    const disk = newDisk();
+    let starts = 0;
+    while (!runFor(disk, steps + (starts++ % 5))) if (starts > 500) break;
+    runFor(disk, Number.POSITIVE_INFINITY);
+    for (const directory of directories) assert.equal(logOf(disk, directory), input);
+  }
+});
+
+// --- Records -------------------------------------------------------------------------------------
+
+const commit = {
+  boot,
+  done: headerBytes + 123456789012,
+  midline: true,
+  files: [
+    { dev: 2049, ino: 9007199254740000, size: 0 },
+    { dev: 3, ino: 4, size: 999999 },
+  ],
+};
+
+test("a commit comes back as it was written, whatever is behind it", () => {
+  assert.deepEqual(decodeCommit(encodeCommit(commit)), commit);
+  assert.deepEqual(decodeCommit(`${encodeCommit(commit)}4:5:6\n\0\0`), commit);
+  const none = { ...commit, files: [], midline: false };
+  assert.deepEqual(decodeCommit(encodeCommit(none)), none);
+});
+
+test("a commit of the most directories fits the page", () => {
+  const worst = { dev: 2 ** 53, ino: 2 ** 53, size: 2 ** 53 };
+  const files = Array.from({ length: 32 }, () => worst);
+  assert.ok(encodeCommit({ ...commit, files }).length <= headerBytes);
+});
+
+test("what is no commit is none", () => {
+  for (const bytes of ["", "\0\0\0", "\n", "a\n", "a b c\n", `${boot} 4096 0`, `${boot} 17 0\n`]) {
+    assert.equal(decodeCommit(bytes), null, bytes);
+  }
+  assert.equal(decodeCommit(`${boot} 4096 0 1:2\n`), null);
+});
+
+test("a journal of another boot, or of no known one, is not trusted", () => {
+  const files = [{ dev: 3, ino: 4, size: 1000001 }, null];
+  const ignored = { fresh: true, done: headerBytes, midline: false, cuts: [null, null] };
+  assert.deepEqual(recover(commit, "another", 1e12, files), ignored);
+  assert.deepEqual(recover({ ...commit, boot: "" }, "", 1e12, files), ignored);
+  assert.deepEqual(recover(null, boot, 1e12, files), ignored);
+});
+
+test("only a current that the commit names, and that has grown since, is cut", () => {
+  const cut = (file: { dev: number; ino: number; size: number } | null) =>
+    recover(commit, boot, 1e12, [file]).cuts[0];
+  assert.equal(cut({ dev: 3, ino: 4, size: 1000001 }), 999999);
+  assert.equal(cut({ dev: 3, ino: 4, size: 999999 }), null);
+  assert.equal(cut({ dev: 4, ino: 4, size: 1000001 }), null);
+  assert.equal(cut(null), null);
+});
+
+test("a journal that ends before what is done has been emptied", () => {
+  assert.equal(recover(commit, boot, headerBytes, []).done, headerBytes);
+  assert.equal(recover(commit, boot, commit.done, []).done, commit.done);
+  assert.equal(recover(commit, boot, commit.done, []).midline, true);
+});
