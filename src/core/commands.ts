@@ -3,7 +3,7 @@
 
 export const signals = {
   HUP: 1, INT: 2, QUIT: 3, KILL: 9, USR1: 10, USR2: 12, ALRM: 14, TERM: 15, CHLD: 17,
-  CONT: 18, STOP: 19,
+  CONT: 18, STOP: 19, IO: 29,
 } as const; // biome-ignore format: a table
 
 export type Signal = keyof typeof signals;

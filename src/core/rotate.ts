@@ -105,7 +105,7 @@ function withNumber(config: Config, letter: "s" | "n" | "N" | "t", number: numbe
   }
 }
 
-// --- When to rotate ------------------------------------------------------------------------
+// --- When to rotate ------------------------------------------------------------------------------
 
 /** The size from which the end of a line is the place to rotate, so that a line of at most
  * `lineBytes` is not cut at the maximum. */
@@ -144,7 +144,7 @@ export function renewedSince(config: Config, since: Millis, now: Millis): Millis
   return since + Math.floor((now - since) / config.ageMaxMs) * config.ageMaxMs;
 }
 
-// --- Old files -------------------------------------------------------------------------------
+// --- Old files ------------------------------------------------------------------------------
 
 /** Old logs among the names of a directory, the oldest first. */
 export function oldFiles(names: readonly string[]): string[] {
@@ -168,9 +168,10 @@ export function sacrificedFile(names: readonly string[], config: Config): string
   return keepMin > 0 && keepMin < keepMax && old.length > keepMin ? (old[0] ?? null) : null;
 }
 
-// --- Characters --------------------------------------------------------------------------------
+// --- Characters ------------------------------------------------------------------------------
 
-/** A table of 256 bytes: what each becomes when unprintable ones and those in `set` are replaced. */
+/** A table of 256 bytes: what each becomes when `by` replaces
+ * the unprintable ones and those in `set`. */
 export function replacements(by: string, set: string): Uint8Array {
   const table = new Uint8Array(256);
   const replacement = by.charCodeAt(0);

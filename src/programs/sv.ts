@@ -1,6 +1,8 @@
 // sv: shows services and tells their runsv what to do. It waits for events, never polls: the
 // renaming of supervise/status, the closing of supervise/ok, the end of a check script.
+
 import { leadingNumber, parseArgs } from "../core/args.ts";
+import { signals } from "../core/commands.ts";
 import { svWaitSeconds } from "../core/limits.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
 import type { Status } from "../core/status.ts";
@@ -15,19 +17,19 @@ import {
   type Verb,
   verbOf,
 } from "../core/verbs.ts";
-import { newPending, type Pending, waitForGoal } from "../sys/goals.ts";
+import { openSignals } from "../sys/loop.ts";
 import { complain, reasonOf } from "../sys/posix.ts";
 import {
   type CheckFailure,
   gone,
   isTrouble,
   lookAt,
-  openWatches,
   type Seen,
   type Trouble,
   tell,
   watchStatus,
-} from "../sys/supervise.ts";
+} from "./sv-service.ts";
+import { newPending, type Pending, waitForGoal } from "./sv-wait.ts";
 
 const defaultBase = "/etc/service";
 
@@ -126,18 +128,17 @@ function sayGone(name: string, isGoal: boolean): void {
 
 /** Writes the command; the service, when there is something to wait for. The watch comes first,
  * so that nothing of what the command brings about is missed. */
-function send(name: string, directory: string, call: Call, watches: number | null): Pending | null {
+function send(name: string, directory: string, call: Call): Pending | null {
   const { goal } = call;
   const { bytes } = call.verb;
-  const watched = watches !== null && goal !== null && goal !== "gone";
-  const watch = watched ? watchStatus(watches, directory) : null;
+  const blind = goal !== null && goal !== "gone" && !watchStatus(directory);
   const seen = lookAt(directory);
   const told =
     seen === gone || isTrouble(seen) ? seen : bytes === "" ? null : tell(directory, bytes);
   if (told === gone) sayGone(name, bytes === "x");
   else if (told !== null) failSeen(name, told);
   if (told !== null || goal === null || seen === gone || isTrouble(seen)) return null;
-  return newPending(name, directory, seen, watch, watch === null && goal !== "gone");
+  return newPending(name, directory, seen, blind);
 }
 
 /** Says what became of a service that was waited for. */
@@ -200,7 +201,7 @@ function understand(argv: readonly string[], script: string | null): Call | null
 /** Does what was asked; what `status` has shown, for the exit code. */
 function perform(call: Call): Status | "unknown" | null {
   const { goal } = call;
-  const watches = goal === null || goal === "gone" ? null : openWatches();
+  const signalFd = goal === null ? -1 : openSignals([signals.IO, signals.CHLD]);
   const pending: Pending[] = [];
   let shown: Status | "unknown" | null = null;
   for (const name of call.names) {
@@ -210,14 +211,14 @@ function perform(call: Call): Status | "unknown" | null {
       shown = show(name, directory);
       continue;
     }
-    const service = send(name, directory, call, watches);
+    const service = send(name, directory, call);
     if (service !== null) pending.push(service);
   }
   if (goal === null) return shown;
   waitForGoal(pending, {
     goal,
     until: call.until,
-    watches,
+    signalFd,
     report: (service, seen, inTime) => report(service, seen, inTime, call),
     reportCheck,
   });

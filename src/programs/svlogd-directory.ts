@@ -69,7 +69,7 @@ function inform(directory: LogDirectory, what: string): void {
   if (directory.verbose) complain(`svlogd: info: ${what}`);
 }
 
-// --- Opening ---------------------------------------------------------------------------------
+// --- Opening ------------------------------------------------------------------------------
 
 const configMaxBytes = 65536;
 const executable = 0o100;
@@ -161,7 +161,7 @@ function adoptCurrent(directory: LogDirectory, now: Millis, what: string): void 
   directory.since = now;
 }
 
-// --- Writing ------------------------------------------------------------------------------------
+// --- Writing ------------------------------------------------------------------------------
 
 /** Appends bytes[0, size); on Trouble an unknown part of them is there. */
 export function appendBytes(directory: LogDirectory, bytes: Uint8Array, size: number): void {
@@ -180,7 +180,7 @@ export function undoAppended(directory: LogDirectory): void {
   directory.written = directory.size;
 }
 
-// --- Rotating -------------------------------------------------------------------------------------
+// --- Rotating ------------------------------------------------------------------------------
 
 /** True when `current` has to be rotated before anything else is written to it. */
 export function isRotationDue(
@@ -263,7 +263,7 @@ export function makeRoom(directory: LogDirectory): boolean {
   return sys.unlink(`${directory.name}/${old}`) === 0;
 }
 
-// --- Closing ---------------------------------------------------------------------------------------
+// --- Closing ------------------------------------------------------------------------------
 
 /** Closes `current` as complete, and gives up the lock. */
 export function closeDirectory(directory: LogDirectory): void {

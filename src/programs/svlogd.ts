@@ -1,11 +1,10 @@
 // svlogd: writes its input into log directories, rotates them and stamps the lines. What a config
 // means and when to rotate is decided in core/rotate.ts; how nothing is lost when svlogd is killed
 // is told in svlogd-intake.ts.
-import { leadingNumber, parseArgs } from "../core/args.ts";
 import { signals } from "../core/commands.ts";
 import { diskRetryMs } from "../core/limits.ts";
 import { errnos, sentence } from "../core/message.ts";
-import { hardRoom, prefixMaxBytes, replacements, softRoom } from "../core/rotate.ts";
+import { hardRoom, prefixMaxBytes, softRoom } from "../core/rotate.ts";
 import { labelText, type Millis, utcText } from "../core/time.ts";
 import { openSignals, readSignals, runTurns } from "../sys/loop.ts";
 import { complain } from "../sys/posix.ts";
@@ -38,28 +37,14 @@ import {
   takeInput,
   trimJournal,
 } from "./svlogd-intake.ts";
+import { type Options, parseOptions } from "./svlogd-options.ts";
 
 export const usage = "[-ttv] [-r c] [-R abc] [-l len] [-b buflen] dir ...";
 
 const who = "svlogd";
-const defaultLineBytes = 1000;
-const defaultBufferBytes = 1024;
-/** One commit names them all, in one page. */
-const directoriesMax = 32;
 const stampMaxBytes = 32;
 /** A whole chunk without a newline fits behind a stamp, and so does one of short lines. */
 const outputBytes = 2 * chunkBytes + stampMaxBytes + prefixMaxBytes;
-
-interface Options {
-  /** How many -t. */
-  readonly stamp: number;
-  readonly verbose: boolean;
-  /** What bytes become; null: they stay. */
-  readonly table: Uint8Array | null;
-  /** Lines up to this length are not cut by a rotation. */
-  readonly lineBytes: number;
-  readonly names: readonly string[];
-}
 
 interface Logger {
   readonly options: Options;
@@ -105,47 +90,6 @@ export function main(argv: readonly string[]): number {
   });
 }
 
-/** The options, or null when the call is wrong. */
-function parseOptions(argv: readonly string[]): Options | null {
-  const args = parseArgs(argv, "tvr:R:l:b:");
-  let stamp = 0;
-  let verbose = false;
-  let by: string | null = null;
-  let set: string | null = null;
-  let lineBytes = 0;
-  let bufferBytes = 0;
-  for (const { letter, value } of args.options) {
-    switch (letter) {
-      case "t":
-        stamp = Math.min(stamp + 1, 3);
-        break;
-      case "v":
-        verbose = true;
-        break;
-      case "r":
-        if (value.length !== 1) return null;
-        by = value;
-        break;
-      case "R":
-        set = value;
-        break;
-      case "l":
-        lineBytes = leadingNumber(value) ?? 0;
-        break;
-      case "b": // checked as ever, and of no effect: the buffers have one size
-        bufferBytes = leadingNumber(value) ?? 0;
-        break;
-    }
-  }
-  lineBytes ||= defaultLineBytes;
-  bufferBytes ||= defaultBufferBytes;
-  const names = args.operands;
-  if (!args.valid || names.length === 0 || names.length > directoriesMax) return null;
-  if (bufferBytes <= lineBytes) return null;
-  const table = by === null && set === null ? null : replacements(by ?? "_", set ?? "");
-  return { stamp, verbose, table, lineBytes, names };
-}
-
 function openDirectories(options: Options): LogDirectory[] {
   const opened = options.names.map((name) => openDirectory(name, options.verbose));
   const directories = opened.filter((directory) => directory !== null);
@@ -155,7 +99,7 @@ function openDirectories(options: Options): LogDirectory[] {
   return directories;
 }
 
-// --- Turns -----------------------------------------------------------------------------------
+// --- Turns ------------------------------------------------------------------------------
 
 function nextDeadline(logger: Logger): Millis | null {
   if (logger.retryAt !== null) return logger.retryAt;
@@ -249,7 +193,7 @@ function isLineEnded({ ending, intake }: Logger): boolean {
   return ending && !intake.midline;
 }
 
-// --- Writing ---------------------------------------------------------------------------------
+// --- Writing ------------------------------------------------------------------------------
 
 /** Brings the logs into the state in which the next byte may be written. */
 function settle(logger: Logger): void {

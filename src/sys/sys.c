@@ -431,6 +431,13 @@ static JSValue sys_readinotify(ARGS) {
 	return list;
 }
 
+/* dnotify(fd) -> 0 | -errno */
+static JSValue sys_dnotify(ARGS) {
+	UNUSED_ARGS;
+	FAULT("dnotify", EINVAL);
+	return outcome(ctx, fcntl(int_in(ctx, argv[0]), F_NOTIFY, DN_RENAME | DN_DELETE | DN_MULTISHOT));
+}
+
 /* --- Clocks --------------------------------------------------------------------------------- */
 
 /* monotonic() -> milliseconds */
@@ -536,6 +543,7 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(inotify_add_watch, 3),
 	SYS_CALL(inotify_rm_watch, 2),
 	SYS_CALL(readinotify, 1),
+	SYS_CALL(dnotify, 1),
 	SYS_CALL(getpid, 0),
 	SYS_CALL(geteuid, 0),
 	SYS_CALL(kill, 2),

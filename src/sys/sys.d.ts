@@ -92,6 +92,9 @@ declare const sys: {
   inotify_rm_watch(fd: number, watch: number): number;
   /** Triples: watch, mask, name ("" for the directory itself); [] when there are none. */
   readinotify(fd: number): (number | Bytes)[] | number;
+  /** SIGIO from now on for every name that is renamed or removed in an open directory. For who
+   * waits once: closing an inotify instance takes the kernel over 10 ms, this takes none. */
+  dnotify(fd: number): number;
 
   getpid(): number;
   geteuid(): number;

@@ -156,7 +156,7 @@ function logOf(disk: Disk, directory: number): string {
   return old.join("") + textOf(disk, directory);
 }
 
-test("killed between any two calls, and once more at any call, svlogd writes every byte once", () => {
+test("killed between any two calls, and once more, svlogd writes every byte once", () => {
   let points = 0;
   for (let first = 0; ; first++) {
     const seen = newDisk();
@@ -186,7 +186,7 @@ test("killed again and again at its start, svlogd writes every byte once", () =>
   }
 });
 
-// --- Records -------------------------------------------------------------------------------------
+// --- Records ------------------------------------------------------------------------------
 
 const commit = {
   boot,

@@ -13,7 +13,7 @@ function masked(text: string): string {
 
 for (const [armed, sv] of [
   ["", bin],
-  ["inotify_init", faultsBin],
+  ["dnotify", faultsBin],
 ] as const) {
   test(`start, stop, restart, once, pause, shutdown ${armed && `without ${armed}`}`, async (t) => {
     const scan = tempDir(t);

@@ -40,7 +40,7 @@ function current(log: string, text: string): Promise<string> {
   return waitForFile(path.join(log, "current"), (found) => found === text);
 }
 
-// --- Calls and messages ------------------------------------------------------------------------
+// --- Calls and messages ------------------------------------------------------------------------------
 
 test("a wrong call prints the usage and exits 111", async (t) => {
   const calls = [[], ["-x", "log"], ["-r", "ab", "log"], ["-r", "", "log"], ["-b", "10", "log"]];
@@ -95,7 +95,7 @@ test("a config that cannot be read is as none", async (t) => {
   assert.deepEqual([code, read(log)], [0, "a\n"]);
 });
 
-// --- Lines ---------------------------------------------------------------------------------------
+// --- Lines ------------------------------------------------------------------------------
 
 test("-t, -tt and -ttt stamp every line", async (t) => {
   const log = makeLog(t, "s30\n");
@@ -155,9 +155,9 @@ test("a line written to a quiet log is there within 5 ms", async (t) => {
   assert.ok(median < 5, `${median} ms`);
 });
 
-// --- Files -----------------------------------------------------------------------------------------
+// --- Files ------------------------------------------------------------------------------
 
-test("current is 0644 while it is open and 0744 afterwards, and nothing else is left", async (t) => {
+test("current is 0644 while it is open, 0744 afterwards, and nothing else is left", async (t) => {
   const log = makeLog(t);
   const program = start(t, svlogd, { args: [log], stdin: "pipe" });
   write(program, "a\n");
@@ -223,7 +223,7 @@ test("a log that is too old is rotated once it is not empty", async (t) => {
   );
 });
 
-// --- Signals ------------------------------------------------------------------------------------------
+// --- Signals ------------------------------------------------------------------------------
 
 test("ALRM rotates now, unless the log is empty", async (t) => {
   const log = makeLog(t);
@@ -266,7 +266,7 @@ test("TERM waits for the end of the line that has begun", async (t) => {
   assert.equal(read(log), "begun, ended\n");
 });
 
-// --- Trouble --------------------------------------------------------------------------------------------
+// --- Trouble ------------------------------------------------------------------------------
 
 /** svlogd of the build with fault points, reading a FIFO that the test writes to. */
 function startFaulty(t: TestContext, log: string) {
@@ -295,7 +295,7 @@ test("a full disk holds the input, and then all of it is there", async (t) => {
   await current(log, "a\nb\n");
 });
 
-test("a full disk does not keep svlogd from ending, and the next one has what is missing", async (t) => {
+test("a full disk does not keep svlogd from ending, the next one has the rest", async (t) => {
   const log = makeLog(t);
   const { program, writer, faults } = startFaulty(t, log);
   await program.stderr.waitFor(/new:/);
@@ -326,7 +326,7 @@ test("a full disk takes old files while more than the minimum are left", async (
   const { program, writer, faults } = startFaulty(t, log);
   await program.stderr.waitFor(/new:/);
   for (let i = 0; i < 4; i++) {
-    fs.writeSync(writer, `${"x".repeat(40)}\n`);
+    fs.writeSync(writer, `${"x".repeat(29)}\n`);
     await waitForFile(path.join(log, "current"), (text) => text === "" && oldFiles(log).length > i);
   }
   const before = oldFiles(log);

@@ -1,26 +1,22 @@
 // Waiting until services have reached a goal, for sv. Told by events, never by polling: a new
-// supervise/status by inotify, the end of runsv by poll on supervise/ok, the end of a check
+// supervise/status by SIGIO, the end of runsv by poll on supervise/ok, the end of a check
 // script by SIGCHLD. What nothing can be told of is looked at again and again.
+import { signals } from "../core/commands.ts";
 import { checkGraceMs, checkRetryMs, svLookMs, svSupervisorsWatched } from "../core/limits.ts";
 import type { Status } from "../core/status.ts";
 import type { Millis } from "../core/time.ts";
 import { type Goal, reached, sameLife } from "../core/verbs.ts";
-import { openSignals, readSignals, reap, waitReady } from "./loop.ts";
-import { kill } from "./posix.ts";
+import { readSignals, reap, waitReady } from "../sys/loop.ts";
+import { kill } from "../sys/posix.ts";
 import {
-  type Change,
   type CheckFailure,
   gone,
   isTrouble,
   lookAt,
   openOk,
-  readChanges,
   type Seen,
   startCheck,
-} from "./supervise.ts";
-
-const sigterm = 15;
-const sigchld = 17;
+} from "./sv-service.ts";
 
 /** A service whose goal is not reached yet. */
 export interface Pending {
@@ -28,7 +24,6 @@ export interface Pending {
   readonly directory: string;
   /** The status that was read before the command was written. */
   readonly before: Status;
-  readonly watch: number | null;
   /** Nobody tells of its changes: it is looked at again and again. */
   blind: boolean;
   /** supervise/ok, held open: poll tells when runsv has gone. */
@@ -48,26 +43,22 @@ export function newPending(
   name: string,
   directory: string,
   before: Status,
-  watch: number | null,
   blind: boolean,
 ): Pending {
   const asked = { check: null, agreed: null, retryAt: null };
-  return { name, directory, before, watch, blind, ok: null, stirred: true, ...asked };
+  return { name, directory, before, blind, ok: null, stirred: true, ...asked };
 }
 
 /** One wait. */
 export interface Wait {
   readonly goal: Goal;
   readonly until: Millis;
-  /** The descriptor that all watches belong to, or null. */
-  readonly watches: number | null;
+  /** Where SIGIO and SIGCHLD are told of. */
+  readonly signalFd: number;
   /** What became of a service: last seen so, in time or not. */
   report(service: Pending, seen: Seen, inTime: boolean): void;
   reportCheck(service: Pending, failure: CheckFailure): void;
 }
-
-/** Where the ends of check scripts are told of; null as long as none was started. */
-let signals: number | null = null;
 
 /** Looks at a service; true when it need not be waited for any more. */
 function settle(service: Pending, wait: Wait): boolean {
@@ -88,7 +79,6 @@ function settle(service: Pending, wait: Wait): boolean {
 function checkAgrees(service: Pending, seen: Status, wait: Wait): boolean {
   if (service.agreed !== null && sameLife(service.agreed, seen)) return true;
   if (service.check !== null) return false; // its end will stir us
-  signals ??= openSignals([sigchld]);
   const check = startCheck(service.directory);
   switch (check.kind) {
     case "absent":
@@ -110,7 +100,7 @@ function checkAgrees(service: Pending, seen: Status, wait: Wait): boolean {
 /** Leaves nothing behind of a service that is not waited for any more. */
 function release(service: Pending): void {
   if (service.ok !== null) sys.close(service.ok);
-  if (service.check !== null) kill(service.check.pid, sigterm);
+  if (service.check !== null) kill(service.check.pid, signals.TERM);
 }
 
 /** When to give up; a check script that is being asked may still answer. */
@@ -139,14 +129,11 @@ export function waitForGoal(services: readonly Pending[], wait: Wait): void {
 
 /** Waits until something has happened, and marks whom it has happened to. */
 function waitForChange(pending: readonly Pending[], wait: Wait): void {
-  const { until, watches } = wait;
+  const { until, signalFd } = wait;
   holdOks(pending.slice(0, svSupervisorsWatched));
   const fds = pending.flatMap(({ ok }) => (ok === null ? [] : [ok]));
-  if (watches !== null) fds.push(watches);
-  if (signals !== null) fds.push(signals);
-  const ready = waitReady(fds, nextLook(pending, until));
-  if (watches !== null && ready.includes(watches)) markChanges(pending, readChanges(watches));
-  if (signals !== null && ready.includes(signals)) markChecks(pending, signals);
+  const ready = waitReady([signalFd, ...fds], nextLook(pending, until));
+  markSignals(pending, readSignals(signalFd));
   const now = sys.monotonic();
   for (const service of pending) {
     if (service.ok !== null && ready.includes(service.ok)) onOkClosed(service);
@@ -187,18 +174,9 @@ function nextLook(pending: readonly Pending[], until: Millis): Millis {
   return next;
 }
 
-function markChanges(pending: readonly Pending[], changes: readonly Change[]): void {
-  for (const { watch, lost } of changes) {
-    for (const service of pending) {
-      if (watch !== null && service.watch !== watch) continue;
-      service.stirred = true;
-      if (lost) service.blind = true;
-    }
-  }
-}
-
-function markChecks(pending: readonly Pending[], fd: number): void {
-  readSignals(fd);
+/** A new status may be anybody's: SIGIO does not say whose. */
+function markSignals(pending: readonly Pending[], numbers: readonly number[]): void {
+  if (numbers.includes(signals.IO)) for (const service of pending) service.stirred = true;
   for (let ended = reap(); ended !== null; ended = reap()) {
     const { pid, status } = ended;
     const service = pending.find(({ check }) => check?.pid === pid);

@@ -54,43 +54,11 @@ export function tell(directory: string, bytes: string): null | Trouble | typeof 
 
 // --- Being told of changes ---------------------------------------------------------------
 
-/** A descriptor that tells of changes, or null: inotify cannot be had. */
-export function openWatches(): number | null {
-  const fd = sys.inotify_init();
-  return fd < 0 ? null : fd;
-}
-
-/** Asks to be told of a new status; a number for the watch, or null: it cannot be had here. */
-export function watchStatus(fd: number, directory: string): number | null {
-  const mask = sys.IN_MOVED_TO | sys.IN_DELETE | sys.IN_MOVE_SELF | sys.IN_DELETE_SELF;
-  const watch = sys.inotify_add_watch(fd, `${directory}/supervise`, mask);
-  return watch < 0 ? null : watch;
-}
-
-export interface Change {
-  /** null: events were lost, it may be any. */
-  readonly watch: number | null;
-  /** The directory is not what it was: nothing more will be told of it. */
-  readonly lost: boolean;
-}
-
-/** The watches that something has happened to, since the last call. */
-export function readChanges(fd: number): readonly Change[] {
-  const changes: Change[] = [];
-  const lostMask = sys.IN_MOVE_SELF | sys.IN_DELETE_SELF | sys.IN_IGNORED;
-  for (;;) {
-    const events = sys.readinotify(fd);
-    if (typeof events === "number" || events.length === 0) return changes;
-    for (let i = 0; i < events.length; i += 3) {
-      const watch = Number(events[i]);
-      const mask = Number(events[i + 1]);
-      const name = events[i + 2];
-      const lost = (mask & lostMask) !== 0;
-      // runsv also writes stat and pid; who looks at status need not be woken for them.
-      if (name === "status" || name === "ok" || lost) changes.push({ watch, lost });
-      else if ((mask & sys.IN_Q_OVERFLOW) !== 0) changes.push({ watch: null, lost: false });
-    }
-  }
+/** Asks for SIGIO when there is a new status; false where that cannot be had. Not inotify: its
+ * descriptor takes the kernel over 10 ms to close, which would be most of what sv takes. */
+export function watchStatus(directory: string): boolean {
+  const fd = sys.open(`${directory}/supervise`, sys.O_RDONLY, 0); // open for as long as sv runs
+  return fd >= 0 && sys.dnotify(fd) === 0;
 }
 
 // --- ./check -----------------------------------------------------------------------------

@@ -1,0 +1,60 @@
+// The options that svlogd is called with.
+import { leadingNumber, parseArgs } from "../core/args.ts";
+import { replacements } from "../core/rotate.ts";
+
+const defaultLineBytes = 1000;
+const defaultBufferBytes = 1024;
+/** One commit names them all, in one page. */
+const directoriesMax = 32;
+
+export interface Options {
+  /** How many -t. */
+  readonly stamp: number;
+  readonly verbose: boolean;
+  /** What bytes become; null: they stay. */
+  readonly table: Uint8Array | null;
+  /** Lines up to this length are not cut by a rotation. */
+  readonly lineBytes: number;
+  readonly names: readonly string[];
+}
+
+/** The options, or null when the call is wrong. */
+export function parseOptions(argv: readonly string[]): Options | null {
+  const args = parseArgs(argv, "tvr:R:l:b:");
+  let stamp = 0;
+  let verbose = false;
+  let by: string | null = null;
+  let set: string | null = null;
+  let lineBytes = 0;
+  let bufferBytes = 0;
+  for (const { letter, value } of args.options) {
+    switch (letter) {
+      case "t":
+        stamp = Math.min(stamp + 1, 3);
+        break;
+      case "v":
+        verbose = true;
+        break;
+      case "r":
+        if (value.length !== 1) return null;
+        by = value;
+        break;
+      case "R":
+        set = value;
+        break;
+      case "l":
+        lineBytes = leadingNumber(value) ?? 0;
+        break;
+      case "b": // checked as ever, and of no effect: the buffers have one size
+        bufferBytes = leadingNumber(value) ?? 0;
+        break;
+    }
+  }
+  lineBytes ||= defaultLineBytes;
+  bufferBytes ||= defaultBufferBytes;
+  const names = args.operands;
+  if (!args.valid || names.length === 0 || names.length > directoriesMax) return null;
+  if (bufferBytes <= lineBytes) return null;
+  const table = by === null && set === null ? null : replacements(by ?? "_", set ?? "");
+  return { stamp, verbose, table, lineBytes, names };
+}
