@@ -26,6 +26,8 @@ export interface SuperviseFiles {
   readonly lock: number;
   /** The read end of the commands; not waited for by opening it. */
   readonly control: number;
+  /** What the files hold, by name: one that would not change is not written. */
+  readonly written: Map<string, string>;
 }
 
 /** Makes what is missing in supervise/ and takes the lock; throws a SysError otherwise. */
@@ -37,7 +39,7 @@ export function openSuperviseFiles(directory: string): SuperviseFiles {
   if (!tryLock(lock, lockPath)) throw new SysError("lock", errnos.EAGAIN, lockPath);
   const control = openFifo(`${path}/control`);
   openFifo(`${path}/ok`); // Held open for life: who opens it for writing sees that we are there.
-  return { path, lock, control };
+  return { path, lock, control, written: new Map() };
 }
 
 /** supervise may be a link to a directory that a reboot has taken away. */
@@ -61,11 +63,18 @@ function openFifo(path: string): number {
   return fd;
 }
 
-/** Writes status, stat and pid, each in one step. */
-export function writeStatusFiles(path: string, status: Status, wantExit: boolean): void {
-  replaceFile(`${path}/pid`, status.pid === 0 ? "" : `${status.pid}\n`, 0o644);
-  replaceFile(`${path}/stat`, statText(status, wantExit), 0o644);
-  replaceFile(`${path}/status`, encodeStatus(status), 0o644);
+/** Writes pid, stat and status, each in one step; status, which tells the others, comes last. */
+export function writeStatusFiles(files: SuperviseFiles, status: Status, wantExit: boolean): void {
+  writeFile(files, "pid", status.pid === 0 ? "" : `${status.pid}\n`);
+  writeFile(files, "stat", statText(status, wantExit));
+  writeFile(files, "status", encodeStatus(status));
+}
+
+function writeFile({ path, written }: SuperviseFiles, name: string, bytes: string): void {
+  if (written.get(name) === bytes) return;
+  written.delete(name); // when it fails it is tried again next time
+  replaceFile(`${path}/${name}`, bytes, 0o644);
+  written.set(name, bytes);
 }
 
 /** A process that a killed predecessor of ours has left running. */

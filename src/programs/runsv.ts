@@ -403,7 +403,7 @@ function announce(supervisor: Supervisor, unit: Unit, stamped: boolean): void {
   const want = service.want === "up" ? "up" : "down";
   try {
     const status = { state, want, pid, paused, gotTerm, since: unit.since } as const;
-    writeStatusFiles(files.path, status, service.want === "exit");
+    writeStatusFiles(files, status, service.want === "exit");
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
     complain(sentence(supervisor.who, "warning", error.what, reasonOf(error)));

@@ -31,8 +31,9 @@ import {
 
 /** What is taken at once: as much as a pipe holds. */
 export const chunkBytes = 65536;
-/** A journal with more in it is cut when all of it is done. */
-const journalMaxBytes = 1048576;
+/** A journal with more in it is cut when all of it is done: four chunks, so that a call per chunk
+ * is saved and a quiet log does not keep much. */
+const journalMaxBytes = 4 * chunkBytes;
 const bootIdFile = "/proc/sys/kernel/random/boot_id";
 
 export interface Intake {
@@ -212,10 +213,16 @@ function writeCommit(
 
 /** Empties a journal that has grown, once all of it is done. */
 export function trimJournal(intake: Intake, directories: readonly LogDirectory[]): void {
-  if (!intake.journaled || hasInput(intake) || intake.end <= journalMaxBytes) return;
+  if (intake.end > headerBytes + journalMaxBytes) emptyJournal(intake, directories);
+}
+
+/** Gives back the space of a journal; false while it has something that is not done. */
+export function emptyJournal(intake: Intake, directories: readonly LogDirectory[]): boolean {
+  if (!intake.journaled || hasInput(intake) || intake.end === headerBytes) return false;
   demand(sys.ftruncate(intake.fd, headerBytes), "truncate pending", intake.home);
   intake.end = headerBytes;
   intake.done = headerBytes;
   intake.stale = true; // until the commit has it, nothing may be added
   commitInput(intake, directories, 0, intake.midline);
+  return true;
 }

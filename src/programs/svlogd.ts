@@ -28,6 +28,7 @@ import {
   chunkBytes,
   closeJournal,
   commitInput,
+  emptyJournal,
   hasInput,
   type Intake,
   loadInput,
@@ -136,6 +137,7 @@ function turn(logger: Logger, inputReady: boolean): number | null {
 
 function isRoomMade(logger: Logger, { errno, directory }: Trouble): boolean {
   if (errno !== errnos.ENOSPC && errno !== errnos.EDQUOT) return false;
+  if (emptyJournal(logger.intake, logger.directories)) return true;
   const full = logger.directories.find(({ name }) => name === directory);
   return full !== undefined && makeRoom(full);
 }

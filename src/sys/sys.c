@@ -57,14 +57,18 @@ static JSValue sys_collect(ARGS) {
 
 /* --- Files ------------------------------------------------------------------------ */
 
+/* musl's open() sets close-on-exec a second time, for kernels older than any we run on. */
+static int raw_open(const char *path, int flags, int mode) {
+	return (int)syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC | O_NOCTTY, mode);
+}
+
 /* open(path, flags, mode) -> fd | -errno */
 static JSValue sys_open(ARGS) {
 	UNUSED_ARGS;
 	JSValue result;
 	char *path = path_in(ctx, argv[0], &result);
 	if (!path) return result;
-	result = outcome(ctx, open(path, int_in(ctx, argv[1]) | O_CLOEXEC | O_NOCTTY,
-	                           int_in(ctx, argv[2])));
+	result = outcome(ctx, raw_open(path, int_in(ctx, argv[1]), int_in(ctx, argv[2])));
 	give_scratch(ctx, path);
 	return result;
 }
@@ -138,7 +142,7 @@ static JSValue sys_readfile(ARGS) {
 	JSValue result;
 	char *path = path_in(ctx, argv[0], &result);
 	if (!path) return result;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = raw_open(path, O_RDONLY | O_NONBLOCK, 0);
 	give_scratch(ctx, path);
 	if (fd < 0) return outcome(ctx, -1);
 	size_t max = (size_t)int_in(ctx, argv[1]), size = 0;

@@ -57,14 +57,51 @@ function place(disk: Disk, directory: number) {
   return { dev: 1, ino: current.ino, size: (disk.inodes.get(current.ino) ?? "").length };
 }
 
+/** What one svlogd knows. */
+interface Run {
+  readonly disk: Disk;
+  readonly journal: { header: string; input: string };
+  done: number;
+}
+
+function commitNow({ disk, journal, done }: Run): void {
+  const files = directories.map((directory) => {
+    const found = place(disk, directory);
+    assert.ok(found);
+    return found;
+  });
+  journal.header = encodeCommit({ boot, done, midline: false, files });
+}
+
 /** One svlogd from its start to the end of the input; it may be killed at every yield. */
 function* svlogd(disk: Disk): Generator<void, void> {
   disk.journal ??= { header: "", input: "" };
-  const { journal } = disk;
+  const run: Run = { disk, journal: disk.journal, done: headerBytes };
   yield;
+  yield* openAll(run);
+  for (;;) {
+    yield* rotateFull(run);
+    if (run.done === headerBytes + run.journal.input.length) {
+      yield* trim(run);
+      if (disk.pipe === "") break;
+      run.journal.input += disk.pipe.slice(0, chunkBytes);
+      disk.pipe = disk.pipe.slice(chunkBytes);
+      yield;
+    }
+    yield* writeBatch(run);
+  }
+  for (const directory of directories) {
+    disk.current[directory] = { ino: inoOf(disk, directory), clean: true };
+    yield;
+  }
+  disk.journal = null;
+}
+
+function* openAll(run: Run): Generator<void, void> {
+  const { disk, journal } = run;
   const places = directories.map((directory) => place(disk, directory));
   const bytes = headerBytes + journal.input.length;
-  const { fresh, done: from, cuts } = recover(decodeCommit(journal.header), boot, bytes, places);
+  const { fresh, done, cuts } = recover(decodeCommit(journal.header), boot, bytes, places);
   for (const directory of directories) {
     const cut = cuts[directory];
     if (typeof cut !== "number") continue;
@@ -76,15 +113,7 @@ function* svlogd(disk: Disk): Generator<void, void> {
     journal.input = "";
     yield;
   }
-  let done = from;
-  const commit = () => {
-    const files = directories.map((directory) => {
-      const found = place(disk, directory);
-      assert.ok(found);
-      return found;
-    });
-    journal.header = encodeCommit({ boot, done, midline: false, files });
-  };
+  run.done = done;
   for (const directory of directories) {
     const current = disk.current[directory];
     if (current && !current.clean && textOf(disk, directory) !== "") {
@@ -97,51 +126,52 @@ function* svlogd(disk: Disk): Generator<void, void> {
     disk.current[directory] = { ino: inoOf(disk, directory), clean: false };
     yield;
   }
-  commit();
+  commitNow(run);
   yield;
-  for (;;) {
-    for (const directory of directories) {
-      if (textOf(disk, directory).length < (sizeMaxBytes[directory] ?? 0)) continue;
-      const ino = inoOf(disk, directory);
-      disk.current[directory] = { ino, clean: true };
-      yield;
-      disk.old[directory]?.push(ino);
-      disk.current[directory] = null;
-      yield;
-      disk.current[directory] = { ino: create(disk), clean: false };
-      yield;
-      commit();
-      yield;
-    }
-    if (done === headerBytes + journal.input.length) {
-      if (journal.input.length > journalMaxBytes) {
-        journal.input = "";
-        done = headerBytes;
-        yield;
-        commit();
-        yield;
-      }
-      if (disk.pipe === "") break;
-      journal.input += disk.pipe.slice(0, chunkBytes);
-      disk.pipe = disk.pipe.slice(chunkBytes);
-      yield;
-    }
-    const batch = journal.input.slice(done - headerBytes);
-    for (const directory of directories) {
-      for (const part of [batch.slice(0, 2), batch.slice(2)]) {
-        disk.inodes.set(inoOf(disk, directory), textOf(disk, directory) + part);
-        yield;
-      }
-    }
-    done += batch.length;
-    commit();
+}
+
+/** Puts aside every current that is full, then counts the new ones. */
+function* rotateFull(run: Run): Generator<void, void> {
+  const { disk } = run;
+  const full = directories.filter(
+    (directory) => textOf(disk, directory).length >= (sizeMaxBytes[directory] ?? 0),
+  );
+  for (const directory of full) {
+    const ino = inoOf(disk, directory);
+    disk.current[directory] = { ino, clean: true };
+    yield;
+    disk.old[directory]?.push(ino);
+    disk.current[directory] = null;
+    yield;
+    disk.current[directory] = { ino: create(disk), clean: false };
     yield;
   }
+  if (full.length > 0) commitNow(run);
+  yield;
+}
+
+function* trim(run: Run): Generator<void, void> {
+  if (run.journal.input.length <= journalMaxBytes) return;
+  run.journal.input = "";
+  run.done = headerBytes;
+  yield;
+  commitNow(run);
+  yield;
+}
+
+/** Writes what is not done, in two pieces, as a disk may take it. */
+function* writeBatch(run: Run): Generator<void, void> {
+  const { disk, journal } = run;
+  const batch = journal.input.slice(run.done - headerBytes);
   for (const directory of directories) {
-    disk.current[directory] = { ino: inoOf(disk, directory), clean: true };
-    yield;
+    for (const part of [batch.slice(0, 2), batch.slice(2)]) {
+      disk.inodes.set(inoOf(disk, directory), textOf(disk, directory) + part);
+      yield;
+    }
   }
-  disk.journal = null;
+  run.done += batch.length;
+  commitNow(run);
+  yield;
 }
 
 /** Lets one svlogd take that many steps; true when it came to its end before. */

@@ -44,8 +44,7 @@ for (const [armed, sv] of [
 test("restart is over when the new process is there", async (t) => {
   const web = serviceDir(tempDir(t), "web", { "run!": forever });
   startRunsv(t, web);
-  await until(web, ({ since }) => Date.now() - since.getTime() > 1100, 10_000).catch(() => {});
-  const before = await status(web);
+  const before = await until(web, ({ state }) => state === "run", 10_000);
   const { stdout } = await run(t, bin("sv"), ["restart", web]);
   const after = await status(web);
   assert.notEqual(after.pid, before.pid);

@@ -40,7 +40,7 @@ function current(log: string, text: string): Promise<string> {
   return waitForFile(path.join(log, "current"), (found) => found === text);
 }
 
-// --- Calls and messages ------------------------------------------------------------------------------
+// --- Calls and messages ------------------------------------------------------------
 
 test("a wrong call prints the usage and exits 111", async (t) => {
   const calls = [[], ["-x", "log"], ["-r", "ab", "log"], ["-r", "", "log"], ["-b", "10", "log"]];
@@ -95,7 +95,7 @@ test("a config that cannot be read is as none", async (t) => {
   assert.deepEqual([code, read(log)], [0, "a\n"]);
 });
 
-// --- Lines ------------------------------------------------------------------------------
+// --- Lines ------------------------------------------------------------
 
 test("-t, -tt and -ttt stamp every line", async (t) => {
   const log = makeLog(t, "s30\n");
@@ -155,7 +155,7 @@ test("a line written to a quiet log is there within 5 ms", async (t) => {
   assert.ok(median < 5, `${median} ms`);
 });
 
-// --- Files ------------------------------------------------------------------------------
+// --- Files ------------------------------------------------------------
 
 test("current is 0644 while it is open, 0744 afterwards, and nothing else is left", async (t) => {
   const log = makeLog(t);
@@ -223,7 +223,7 @@ test("a log that is too old is rotated once it is not empty", async (t) => {
   );
 });
 
-// --- Signals ------------------------------------------------------------------------------
+// --- Signals ------------------------------------------------------------
 
 test("ALRM rotates now, unless the log is empty", async (t) => {
   const log = makeLog(t);
@@ -266,7 +266,7 @@ test("TERM waits for the end of the line that has begun", async (t) => {
   assert.equal(read(log), "begun, ended\n");
 });
 
-// --- Trouble ------------------------------------------------------------------------------
+// --- Trouble ------------------------------------------------------------
 
 /** svlogd of the build with fault points, reading a FIFO that the test writes to. */
 function startFaulty(t: TestContext, log: string) {
