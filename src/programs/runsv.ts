@@ -14,7 +14,7 @@ import {
 } from "../core/service.ts";
 import { decodeStatus, encodeStatus, statText } from "../core/status.ts";
 import type { Millis, Stamp } from "../core/time.ts";
-import { isSuccess, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
+import { type Ended, isSuccess, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
 import {
   close,
   complain,
@@ -231,25 +231,31 @@ function nextDeadline(supervisor: Supervisor): Millis | null {
   return next;
 }
 
-/** Ends first, then commands, then deadlines: always in this order. */
+/** Ends are collected first and handled last: a command that the process wrote before it ended
+ * (`sv once .`) is in the pipe by now, and is heard by the service that it was meant for. */
 function turn(supervisor: Supervisor, ready: readonly number[]): number | null {
   if (FAULTS && sys.fault("turn")) throw new Error("fault point: turn");
-  for (const number of readSignals(supervisor.signalFd)) {
-    if (number === signals.TERM) oweCommand(supervisor, supervisor.main, "x");
-  }
-  for (let ended = reap(); ended !== null; ended = reap()) {
-    oweEnd(supervisor, ended.pid, ended.status);
-  }
+  const ends = collectEnds(supervisor);
   for (const unit of units(supervisor)) {
+    if (ends.length > 0 || ready.includes(unit.files.control)) readCommands(supervisor, unit);
     if (unit.adopted !== null) checkAdopted(supervisor, unit, ready);
-    if (ready.includes(unit.files.control)) readCommands(supervisor, unit);
   }
+  for (const { pid, status } of ends) oweEnd(supervisor, pid, status);
   settle(supervisor);
   for (const unit of units(supervisor)) {
     const due = deadline(unit.service);
     if (due !== null && due <= sys.monotonic()) feed(supervisor, unit, { kind: "timeout" });
   }
   return leaveWhenOver(supervisor);
+}
+
+function collectEnds(supervisor: Supervisor): readonly Ended[] {
+  for (const number of readSignals(supervisor.signalFd)) {
+    if (number === signals.TERM) oweCommand(supervisor, supervisor.main, "x");
+  }
+  const ends: Ended[] = [];
+  for (let ended = reap(); ended !== null; ended = reap()) ends.push(ended);
+  return ends;
 }
 
 function owe(supervisor: Supervisor, unit: Unit, event: Event): void {

@@ -3,6 +3,7 @@
 // way to the target of an entry. A directory is watched before it is looked at, so a change in
 // between is not missed.
 import { linksMax } from "../core/limits.ts";
+import { errnos, reason } from "../core/message.ts";
 import { isLink, lstatIfThere } from "../sys/posix.ts";
 
 /** Changes that another machine makes on these cause no event here. */
@@ -19,8 +20,8 @@ const deafFileSystems: ReadonlySet<number> = new Set([
 type Names = Set<string> | null;
 
 export interface Watch {
-  /** The inotify descriptor; -1 where none can be had. */
-  readonly fd: number;
+  /** The inotify descriptor; -1 as long as none can be had. */
+  fd: number;
   /** By watch number, what the last scan depended on. */
   names: Map<number, Names>;
 }
@@ -31,16 +32,21 @@ export interface Trail {
   readonly names: Map<number, Names>;
   /** Watch numbers of the directories noted; -1 where there is no watch. */
   readonly numbers: Map<string, number>;
+  /** Directories that will not be told of, and why, for a complaint. */
+  readonly deaf: { readonly directory: string; readonly why: string }[];
   /** Paths that were followed already, and where they lead. */
   readonly real: Map<string, string | null>;
 }
 
-export function openWatch(): Watch {
-  return { fd: Math.max(-1, sys.inotify_init()), names: new Map() };
+/** A watch that nothing has been scanned for yet. */
+export function newWatch(): Watch {
+  return { fd: -1, names: new Map() };
 }
 
+/** Begins a scan. An inotify instance that could not be had last time is asked for again. */
 export function newTrail(watch: Watch): Trail {
-  return { watch, names: new Map(), numbers: new Map(), real: new Map() };
+  if (watch.fd < 0) watch.fd = Math.max(-1, sys.inotify_init());
+  return { watch, names: new Map(), numbers: new Map(), deaf: [], real: new Map() };
 }
 
 /** From here on the watch is what this scan depends on; false when something has none. */
@@ -70,16 +76,23 @@ function note(trail: Trail, directory: string, name: string): void {
 function watchNumber(trail: Trail, directory: string): number {
   const known = trail.numbers.get(directory);
   if (known !== undefined) return known;
-  const number = addWatch(trail.watch.fd, directory);
+  const number = Math.max(-1, addWatch(trail, directory));
   trail.numbers.set(directory, number);
   return number;
 }
 
-function addWatch(fd: number, directory: string): number {
-  if (fd < 0 || deafFileSystems.has(sys.fstype(directory))) return -1;
+function addWatch({ watch, deaf }: Trail, directory: string): number {
+  if (watch.fd < 0) return -1;
+  if (deafFileSystems.has(sys.fstype(directory))) {
+    deaf.push({ directory, why: "other machines may change it" });
+    return -1;
+  }
   const changes = sys.IN_CREATE | sys.IN_DELETE | sys.IN_MOVED_FROM | sys.IN_MOVED_TO;
   const mask = changes | sys.IN_DELETE_SELF | sys.IN_MOVE_SELF | sys.IN_ONLYDIR;
-  return Math.max(-1, sys.inotify_add_watch(fd, directory, mask));
+  const number = sys.inotify_add_watch(watch.fd, directory, mask);
+  const isGone = number === -errnos.ENOENT || number === -errnos.ENOTDIR;
+  if (number < 0 && !isGone) deaf.push({ directory, why: reason(-number) });
+  return number;
 }
 
 /** The path without links, or null where it leads nowhere; notes every name on the way. */
@@ -93,6 +106,7 @@ export function follow(trail: Trail, path: string, links = 0): string | null {
 
 function resolve(trail: Trail, path: string, links: number): string | null {
   if (path === "/" || path === ".") return path;
+  if (path === "") return null;
   const slash = path.lastIndexOf("/");
   const name = path.slice(slash + 1);
   const above = slash < 0 ? "." : slash === 0 ? "/" : path.slice(0, slash);

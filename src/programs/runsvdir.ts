@@ -26,8 +26,8 @@ import {
   adoptTrail,
   follow,
   newTrail,
+  newWatch,
   noteAll,
-  openWatch,
   readChanges,
   type Trail,
   type Watch,
@@ -37,6 +37,8 @@ export const usage = "[-P] dir";
 
 /** A service directory and its runsv. */
 interface Child extends Found {
+  /** Of a link to it that is there: another one once this one is renamed or removed. */
+  name: string;
   /** 0 while there is none. */
   pid: number;
   startedAt: Millis;
@@ -58,7 +60,8 @@ interface Runsvdir {
   readonly signalFd: number;
   /** The limit on descriptors that services shall see, not the one we gave ourselves. */
   readonly descriptorLimit: readonly [number, number];
-  /** By name, the complaint that stands: each is said once. */
+  /** The complaint that stands, by subject: each is said once. Subjects are the name of a
+   * service, or begin with it and a slash; those of the whole begin with a slash. */
   readonly said: Map<string, string>;
   scanDue: Millis | null;
   /** Told to end, as PID 1: the exit code once every runsv is gone. */
@@ -78,7 +81,7 @@ export function main(argv: readonly string[]): number {
     directory,
     sessions: options.length > 0,
     children: new Map(),
-    watch: openWatch(),
+    watch: newWatch(),
     signalFd: openSignals([signals.TERM, signals.HUP, signals.CHLD]),
     descriptorLimit: raiseDescriptorLimit(),
     said: new Map(),
@@ -87,7 +90,6 @@ export function main(argv: readonly string[]): number {
   };
   warmUp();
   sys.subreaper(); // a service whose runsv was killed stays in the tree
-  if (state.watch.fd < 0) warn(state, "", "unable to use inotify, looking every 5 seconds");
   return runTurns({
     who,
     fds: () => (state.watch.fd < 0 ? [state.signalFd] : [state.signalFd, state.watch.fd]),
@@ -105,7 +107,7 @@ function raiseDescriptorLimit(): readonly [number, number] {
   return limit;
 }
 
-/** Says it once per subject until all is well with that again: see `well`. */
+/** Says it once per subject until all is well with that again. */
 function warn(state: Runsvdir, subject: string, what: string, why = ""): void {
   const text = sentence(state.who, "warning", what, why);
   if (state.said.get(subject) === text) return;
@@ -180,9 +182,19 @@ function scan(state: Runsvdir): void {
   const trail = newTrail(state.watch);
   const found = list(state, trail);
   const sure = adoptTrail(trail);
+  tellDeafness(state, trail);
   if (found.sure && sure) state.scanDue = null;
   else state.scanDue = sys.monotonic() + rescanMs;
   if (found.services !== null) carryOut(state, found.services);
+}
+
+/** Where inotify cannot be had, people shall know why a change takes its time. */
+function tellDeafness(state: Runsvdir, { watch, deaf }: Trail): void {
+  const [first] = deaf;
+  const slow = `looking every ${rescanMs / 1000} seconds`;
+  if (watch.fd < 0) warn(state, "/watch", `unable to use inotify, ${slow}`);
+  else if (first === undefined) well(state, "/watch");
+  else warn(state, "/watch", `unable to watch ${first.directory}, ${slow}`, first.why);
 }
 
 interface Listing {
@@ -193,22 +205,45 @@ interface Listing {
 
 function list(state: Runsvdir, trail: Trail): Listing {
   try {
-    const directory = follow(trail, state.directory);
-    if (directory === null) throw new SysError("open directory", errnos.ENOENT, state.directory);
-    noteAll(trail, directory);
+    const directory = enter(state, trail);
+    const names = serviceNames(readdir(directory, state.directory));
     const services: Found[] = [];
     let sure = true;
-    for (const name of serviceNames(readdir(directory))) {
+    for (const name of names) {
       const stat = look(state, trail, directory, name);
       if (stat === null) sure = false;
       else if (isDirectory(stat)) services.push({ name, key: `${stat.dev}:${stat.ino}` });
     }
-    well(state, "");
+    well(state, "/");
+    forget(state, names);
     return { services, sure };
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
-    warn(state, "", error.what, reason(error.errno));
+    warn(state, "/", error.what, reason(error.errno));
     return { services: null, sure: false };
+  }
+}
+
+/** The scanned directory, watched, by a path without links where there is one. */
+function enter(state: Runsvdir, trail: Trail): string {
+  const directory = follow(trail, state.directory) ?? state.directory;
+  const stat = statIfThere(directory);
+  if (stat === null) throw new SysError("stat", errnos.ENOENT, state.directory);
+  if (!isDirectory(stat)) {
+    throw new SysError("change directory to", errnos.ENOTDIR, state.directory);
+  }
+  noteAll(trail, directory);
+  return directory;
+}
+
+/** Complaints about what is no longer there would stand for ever. */
+function forget(state: Runsvdir, names: readonly string[]): void {
+  if (state.said.size === 0) return;
+  const there = new Set(names);
+  for (const { name } of state.children.values()) there.add(name);
+  for (const subject of state.said.keys()) {
+    const name = subject.split("/", 1)[0] as string;
+    if (name !== "" && !there.has(name)) state.said.delete(subject);
   }
 }
 
@@ -217,7 +252,9 @@ function look(state: Runsvdir, trail: Trail, directory: string, name: string): S
   const path = `${directory}/${name}`;
   try {
     const entry = lstatIfThere(path);
-    const stat = entry !== null && isLink(entry) ? followed(trail, path) : entry;
+    if (entry === null) return null; // removed since it was listed: an event is on its way
+    if (isLink(entry)) follow(trail, path);
+    const stat = isLink(entry) ? statIfThere(path) : entry;
     if (stat === null) throw new SysError("stat", errnos.ENOENT, name);
     well(state, name);
     return stat;
@@ -228,23 +265,29 @@ function look(state: Runsvdir, trail: Trail, directory: string, name: string): S
   }
 }
 
-function followed(trail: Trail, path: string): Stat | null {
-  const real = follow(trail, path);
-  return real === null ? null : statIfThere(real);
-}
-
 function carryOut(state: Runsvdir, found: readonly Found[]): void {
   const now = sys.monotonic();
+  rename(state, found);
   const plan = planScan([...state.children.values()], found);
   for (const key of plan.stop) {
     const child = state.children.get(key);
     if (child !== undefined) stopChild(state, child);
   }
   for (const name of plan.refused)
-    warn(state, name, `unable to start runsv ${name}`, "too many services");
+    warn(state, `${name}/start`, `unable to start runsv ${name}`, "too many services");
   for (const one of plan.start) {
+    well(state, `${one.name}/start`);
     const child = { ...one, pid: 0, startedAt: 0, due: now, leaving: false, pipe: -1 };
     state.children.set(one.key, child);
+  }
+}
+
+/** A service whose link has another name now: the next runsv has to find it by that. */
+function rename(state: Runsvdir, found: readonly Found[]): void {
+  const there = new Map(found.map(({ name, key }) => [name, key]));
+  for (const { name, key } of found) {
+    const child = state.children.get(key);
+    if (child !== undefined && there.get(child.name) !== key) child.name = name;
   }
 }
 
@@ -266,7 +309,7 @@ function startDue(state: Runsvdir, now: Millis): void {
     const pid = pids[index] ?? 0;
     child.pid = Math.max(0, pid);
     child.due = pid < 0 ? now + forkRetryMs : null;
-    const subject = `fork ${child.name}`;
+    const subject = `${child.name}/fork`;
     if (pid < 0) warn(state, subject, `unable to fork for ${child.name}`, reason(-pid));
     else well(state, subject);
   });
@@ -290,7 +333,7 @@ function makeLogPipe(state: Runsvdir, name: string): number {
     close(write); // runsv opens it through /proc/self/fd
     return read;
   } catch (error) {
-    warn(state, `log ${name}`, `unable to create log pipe for ${name}`, reasonOf(error));
+    warn(state, `${name}/log`, `unable to create log pipe for ${name}`, reasonOf(error));
     return -1; // runsv makes its own
   }
 }

@@ -100,8 +100,9 @@ export function readIfThere(path: string, max: number): string | null {
     : expected("read", result, path);
 }
 
-export function readdir(path: string): string[] {
-  return expected("read", sys.readdir(path), path);
+/** The names in a directory, in no order; `shown` is what a complaint calls it. */
+export function readdir(path: string, shown = path): string[] {
+  return expected("open directory", sys.readdir(path), shown);
 }
 
 /** Writes all of it; a pipe or a disk may take it in pieces. */

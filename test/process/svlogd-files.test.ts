@@ -3,7 +3,16 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
-import { bin, faultsBin, type Program, run, start, tempDir, waitForFile } from "../harness.ts";
+import {
+  bin,
+  eventually,
+  faultsBin,
+  type Program,
+  run,
+  start,
+  tempDir,
+  waitForFile,
+} from "../harness.ts";
 
 const svlogd = bin("svlogd");
 const usage = `usage: ${svlogd} [-ttv] [-r c] [-R abc] [-l len] [-b buflen] dir ...\n\n`;
@@ -38,6 +47,13 @@ function write(program: Program, text: string): void {
 
 function current(log: string, text: string): Promise<string> {
   return waitForFile(path.join(log, "current"), (found) => found === text);
+}
+
+/** Waits until so many files have been put aside, and a new current has been begun. */
+function rotated(log: string, count: number): Promise<boolean> {
+  return eventually(`${count} old files`, () => {
+    return oldFiles(log).length >= count && fs.existsSync(path.join(log, "current"));
+  });
 }
 
 // --- Calls and messages ------------------------------------------------------------
@@ -217,6 +233,7 @@ test("a log that is too old is rotated once it is not empty", async (t) => {
   await program.stderr.waitFor(/new:/);
   write(program, "a\n");
   await program.stderr.waitFor(/rename: .* 2$/);
+  await rotated(log, 1);
   assert.deepEqual(
     oldFiles(log).map((name) => read(log, name)),
     ["a\n"],
@@ -235,7 +252,7 @@ test("ALRM rotates now, unless the log is empty", async (t) => {
   await current(log, "a\n");
   program.signal("SIGALRM");
   await program.stderr.waitFor(/rename: .* 2$/);
-  await current(log, "");
+  await rotated(log, 1);
   assert.deepEqual(
     oldFiles(log).map((name) => read(log, name)),
     ["a\n"],
@@ -327,7 +344,7 @@ test("a full disk takes old files while more than the minimum are left", async (
   await program.stderr.waitFor(/new:/);
   for (let i = 0; i < 4; i++) {
     fs.writeSync(writer, `${"x".repeat(29)}\n`);
-    await waitForFile(path.join(log, "current"), (text) => text === "" && oldFiles(log).length > i);
+    await rotated(log, i + 1);
   }
   const before = oldFiles(log);
   fs.writeFileSync(path.join(faults, "write"), "");
