@@ -217,7 +217,7 @@ export async function buildFlavour(name: keyof typeof flavours, report: boolean)
     path.join(sysDirectory, "engine.h"),
   ];
   const objects: string[] = [];
-  for (const unit of ["host", "convert", "heap", "sys", "process"]) {
+  for (const unit of ["host", "convert", "heap", "files", "wait", "process", "sys"]) {
     const object = path.join(work, `${unit}.o`);
     compile(compiler, path.join(sysDirectory, `${unit}.c`), object, headers);
     objects.push(object);

@@ -41,7 +41,7 @@ export function parseArgs(argv: readonly string[], letters: string): Args {
   return { options, operands: argv.slice(at), valid: true };
 }
 
-/** The number that the text is, as scan_ulong reads it: leading digits, null when there are none. */
+/** The number that the text begins with, as scan_ulong reads it; null when there are no digits. */
 export function leadingNumber(text: string): number | null {
   let digits = 0;
   while (digits < text.length && text.charCodeAt(digits) >= 48 && text.charCodeAt(digits) <= 57)

@@ -1,6 +1,6 @@
 // Every bound and every wait, with its reason.
 
-/** A service that lived shorter than this is started again only after a pause of the same length. */
+/** A service that lived shorter than this is started again after a pause of the same length. */
 export const restartPauseMs = 1000;
 /** fork(2) failed: the system is short of processes or memory, so give it time. */
 export const forkRetryMs = 5000;
@@ -23,7 +23,7 @@ export const checkRetryMs = 420;
 export const checkGraceMs = 1000;
 /** A waiting sv that is told of nothing (no inotify) looks this often: a restart takes longer. */
 export const svLookMs = 50;
-/** How long sv waits for a command to take effect, in seconds, unless -w or SVWAIT say otherwise. */
+/** How long sv waits for a command to take effect, in seconds: -w and SVWAIT say otherwise. */
 export const svWaitSeconds = 7;
 /** Failures are sv's exit code, which has 100 for a wrong call. */
 export const svFailuresMax = 99;
@@ -38,6 +38,9 @@ export const servicesMax = 1000;
 export const runsvdirDescriptors = servicesMax + 24;
 /** Commands taken from supervise/control in one turn, so that a flood cannot starve the reaping. */
 export const commandsPerTurn = 64;
+/** Control scripts that wait behind one that hangs; beyond it, commands that are there already are
+ * not added again. Far more than anybody types, far fewer than random bytes would make. */
+export const scriptsMax = 64;
 /** How far a chain of symbolic links is followed, as the kernel does. */
 export const linksMax = 40;
 /** supervise/status: 20 bytes are the format, a longer file is not ours. */

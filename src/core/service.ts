@@ -11,9 +11,9 @@
 //   in finish  pid is the process of ./finish, or 0 with `due` when its fork failed.
 //
 // control/X scripts are one more child, one at a time: `scripts` are those that run (the
-// first) or wait. Commands are obeyed meanwhile.
+// first) or wait. Commands are obeyed meanwhile; a service is only over when they have ended.
 import { type Command, commands, type Letter, type Signal } from "./commands.ts";
-import { forkRetryMs, restartPauseMs } from "./limits.ts";
+import { forkRetryMs, restartPauseMs, scriptsMax } from "./limits.ts";
 import type { State } from "./status.ts";
 import type { Millis } from "./time.ts";
 
@@ -46,7 +46,7 @@ export interface Service {
   readonly again: boolean;
   readonly paused: boolean;
   readonly gotTerm: boolean;
-  /** TERM or KILL went to this process: it is on its way out. */
+  /** It was told to end, by TERM, KILL or the control script in their place. */
   readonly ending: boolean;
   /** The last start of ./run on the monotonic clock; -Infinity before the first. */
   readonly startedAt: Millis;
@@ -62,6 +62,8 @@ export type Event =
       readonly state: "run" | "finish";
       readonly pid: number;
       readonly want: "up" | "down";
+      readonly paused: boolean;
+      readonly gotTerm: boolean;
     }
   | { readonly kind: "command"; readonly letter: Letter }
   | { readonly kind: "timeout" }
@@ -113,8 +115,9 @@ export function step(service: Service, event: Event, now: Millis): Step {
         true,
       );
     case "adopted": {
-      const { want, state, pid } = event;
-      return announced({ ...service, want, state, pid, startedAt: now }, false);
+      const { want, state, pid, paused, gotTerm } = event;
+      const adopted: Service = { ...service, want, state, pid, paused, gotTerm, ending: gotTerm };
+      return announced({ ...adopted, startedAt: now }, false);
     }
     case "command":
       return onCommand(service, event.letter, now);
@@ -129,7 +132,7 @@ export function step(service: Service, event: Event, now: Millis): Step {
     case "scriptEnded":
       return onScriptEnded(service, event.ok);
     case "retire": // A logger that waits for its start still has what lies in the pipe to write.
-      return announced({ ...service, want: "exit" }, false);
+      return leaving(announced({ ...service, want: "exit" }, false));
   }
 }
 
@@ -139,8 +142,8 @@ export function deadline(service: Service): Millis | null {
 }
 
 /** True once nothing is left to supervise: the operator said exit, and it is down. */
-export function isOver(service: Service): boolean {
-  return service.want === "exit" && service.state === "down" && service.due === null;
+export function isOver({ want, state, due, scripts }: Service): boolean {
+  return want === "exit" && state === "down" && due === null && scripts.length === 0;
 }
 
 function announced(service: Service, stamped: boolean): Step {
@@ -149,6 +152,10 @@ function announced(service: Service, stamped: boolean): Step {
 
 function unchanged(service: Service): Step {
   return { service, effects: [] };
+}
+
+function leaving(next: Step): Step {
+  return isOver(next.service) ? { ...next, effects: [...next.effects, { kind: "leave" }] } : next;
 }
 
 /** control/u is on its way, and ./run comes after it. */
@@ -184,20 +191,19 @@ function onWant(
   letter: Letter,
   now: Millis,
 ): Step {
-  const want = asked === "once" ? "down" : asked;
+  // A logger that is retired stays so: its input has ended, it could only start in vain.
+  const isRetired = service.log && service.want === "exit";
+  const want = isRetired ? "exit" : asked === "once" ? "down" : asked;
   const starts = asked === "up" || asked === "once";
   switch (service.state) {
     case "down": {
       // A start asked for by hand comes as early as the rule of one start a second allows.
       const earliest = Math.max(now, service.startedAt + restartPauseMs);
       const due = starts ? Math.min(service.due ?? earliest, earliest) : null;
-      const next = announced({ ...service, want, due }, false);
-      return isOver(next.service)
-        ? { ...next, effects: [...next.effects, { kind: "leave" }] }
-        : next;
+      return leaving(announced({ ...service, want, due }, false));
     }
     case "run": {
-      const again = asked === "once" && isEnding(service);
+      const again = asked === "once" && isEnding(service) && !isRetired;
       const next = { ...service, want, again };
       return starts ? announced(next, false) : stop(next, letter);
     }
@@ -225,11 +231,22 @@ function stop(service: Service, letter: Letter): Step {
 
 /** Queues a control script; a logger has none, its signals go out at once. */
 function withScript(service: Service, script: Script): Step {
-  const next = { ...service, scripts: [...service.scripts, script] };
+  const next = { ...service, scripts: queued(service.scripts, script) };
   if (service.log) return onScriptEnded(next, false);
   const effects: Effect[] = [{ kind: "announce", stamped: false }];
   if (next.scripts.length === 1) effects.push({ kind: "startScript", letter: script.letter });
   return { service: next, effects };
+}
+
+/** Behind a script that hangs, a flood of commands is kept as the kernel keeps signals: what
+ * waits already is not added a second time, it moves to the end. */
+function queued(scripts: readonly Script[], script: Script): readonly Script[] {
+  if (scripts.length < scriptsMax) return [...scripts, script];
+  const { letter, pid, after } = script;
+  const others = scripts.filter(
+    (one, place) => place === 0 || one.letter !== letter || one.pid !== pid || one.after !== after,
+  );
+  return [...others, script];
 }
 
 function onScriptEnded(service: Service, ok: boolean): Step {
@@ -241,8 +258,9 @@ function onScriptEnded(service: Service, ok: boolean): Step {
     const { pid } = script;
     if (script.signal !== null && !ok) effects.push({ kind: "signal", pid, signal: script.signal });
     if (script.after !== null) effects.push({ kind: "signal", pid, signal: script.after });
-    if (isFatal(script.signal) && !ok) {
-      next = { ...next, ending: true, gotTerm: next.gotTerm || script.signal === "TERM" };
+    if (isFatal(script.signal)) {
+      const gotTerm = next.gotTerm || (script.signal === "TERM" && !ok);
+      next = { ...next, ending: true, gotTerm };
     }
   }
   effects.push({ kind: "announce", stamped: false });
@@ -252,7 +270,7 @@ function onScriptEnded(service: Service, ok: boolean): Step {
   }
   const following = scripts[0];
   if (following !== undefined) effects.push({ kind: "startScript", letter: following.letter });
-  return { service: next, effects };
+  return leaving({ service: next, effects });
 }
 
 function onTimeout(service: Service, now: Millis): Step {
@@ -315,6 +333,5 @@ function goDown(service: Service, now: Millis): Step {
   const rested = now - service.startedAt >= restartPauseMs;
   const starts = service.want === "up" || service.again;
   const due = starts ? (rested ? now : now + restartPauseMs) : null;
-  const next = announced({ ...service, state: "down", pid: 0, again: false, due }, true);
-  return isOver(next.service) ? { ...next, effects: [...next.effects, { kind: "leave" }] } : next;
+  return leaving(announced({ ...service, state: "down", pid: 0, again: false, due }, true));
 }

@@ -95,6 +95,8 @@ export function utcText(stamp: Stamp, between: "_" | "T"): string {
   const fraction = Math.floor(stamp.nanoseconds / 10000)
     .toString()
     .padStart(5, "0");
-  const clock = `${two(Math.floor(second / 3600))}:${two(Math.floor(second / 60) % 60)}:${two(second % 60)}`;
-  return `${year.toString().padStart(4, "0")}-${two(month)}-${two(day)}${between}${clock}.${fraction}`;
+  const hours = Math.floor(second / 3600);
+  const minutes = Math.floor(second / 60) % 60;
+  const date = `${year.toString().padStart(4, "0")}-${two(month)}-${two(day)}`;
+  return `${date}${between}${two(hours)}:${two(minutes)}:${two(second % 60)}.${fraction}`;
 }

@@ -82,6 +82,8 @@ export interface Orphan {
   readonly state: "run" | "finish";
   readonly pid: number;
   readonly want: "up" | "down";
+  readonly paused: boolean;
+  readonly gotTerm: boolean;
   readonly since: Stamp;
 }
 
@@ -96,7 +98,9 @@ export function findOrphan(path: string, fallback: Stamp): Orphan | null {
   for (const state of ["run", "finish"] as const) {
     const pid = livingPid(readIfThere(birthFile(path, state), 256) ?? "");
     if (pid === null) continue;
-    return { state, pid, want: status?.want ?? "up", since: status?.since ?? fallback };
+    const { want = "up", since = fallback } = status ?? {};
+    const flags = status?.pid === pid ? status : { paused: false, gotTerm: false };
+    return { state, pid, want, paused: flags.paused, gotTerm: flags.gotTerm, since };
   }
   return null;
 }

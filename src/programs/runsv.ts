@@ -2,7 +2,7 @@
 // here the effects are performed and what came of them is fed back.
 import { isLetter, type Letter, signals } from "../core/commands.ts";
 import { adoptedCheckMs, commandsPerTurn, eventAttempts } from "../core/limits.ts";
-import { reason, sentence } from "../core/message.ts";
+import { errnos, reason, sentence } from "../core/message.ts";
 import {
   deadline,
   type Effect,
@@ -53,9 +53,12 @@ interface Unit {
   adopted: { readonly state: "run" | "finish"; readonly pidfd: number | null } | null;
 }
 
+/** What happened and is to be decided on, or what was decided and is to be done. */
+type Task = Event | Effect;
+
 interface Owed {
   readonly unit: Unit;
-  readonly event: Event;
+  readonly task: Task;
   attempts: number;
 }
 
@@ -68,7 +71,9 @@ interface Supervisor {
   readonly pipe: { read: number; write: number };
   readonly signalFd: number;
   readonly buffer: Uint8Array;
-  /** What the kernel told us and nobody has handled yet. */
+  /** Children that were reaped, not handled yet. */
+  readonly ends: Ended[];
+  /** What has come and nobody has handled yet, and what follows from it. */
   readonly owed: Owed[];
 }
 
@@ -157,6 +162,7 @@ function start(who: string, options: RunsvOptions): Supervisor {
     pipe: log === null ? { read: -1, write: -1 } : openLogPipe(who, options.logPipe),
     signalFd,
     buffer: new Uint8Array(commandsPerTurn),
+    ends: [],
     owed: [],
   };
   if (supervisor.log !== null) begin(supervisor, supervisor.log);
@@ -195,11 +201,11 @@ function begin(supervisor: Supervisor, unit: Unit): void {
     owe(supervisor, unit, { kind: "begin", up: down === null });
     return;
   }
-  const { state, pid, want } = orphan;
+  const { state, pid, want, paused, gotTerm } = orphan;
   const pidfd = sys.pidfd_open(pid);
   unit.adopted = { state, pidfd: pidfd < 0 ? null : pidfd };
   unit.since = orphan.since;
-  owe(supervisor, unit, { kind: "adopted", state, pid, want });
+  owe(supervisor, unit, { kind: "adopted", state, pid, want, paused, gotTerm });
 }
 
 function now(): Stamp {
@@ -235,31 +241,32 @@ function nextDeadline(supervisor: Supervisor): Millis | null {
  * (`sv once .`) is in the pipe by now, and is heard by the service that it was meant for. */
 function turn(supervisor: Supervisor, ready: readonly number[]): number | null {
   if (FAULTS && sys.fault("turn")) throw new Error("fault point: turn");
-  const ends = collectEnds(supervisor);
+  settle(supervisor); // What a fault has left: the start of what is reaped now may be in it.
+  const { ends } = supervisor;
+  collectEnds(supervisor);
   for (const unit of units(supervisor)) {
     if (ends.length > 0 || ready.includes(unit.files.control)) readCommands(supervisor, unit);
     if (unit.adopted !== null) checkAdopted(supervisor, unit, ready);
   }
-  for (const { pid, status } of ends) oweEnd(supervisor, pid, status);
+  for (const { pid, status } of ends.splice(0)) oweEnd(supervisor, pid, status);
   settle(supervisor);
   for (const unit of units(supervisor)) {
     const due = deadline(unit.service);
-    if (due !== null && due <= sys.monotonic()) feed(supervisor, unit, { kind: "timeout" });
+    if (due !== null && due <= sys.monotonic()) owe(supervisor, unit, { kind: "timeout" });
   }
+  settle(supervisor);
   return leaveWhenOver(supervisor);
 }
 
-function collectEnds(supervisor: Supervisor): readonly Ended[] {
+function collectEnds(supervisor: Supervisor): void {
   for (const number of readSignals(supervisor.signalFd)) {
     if (number === signals.TERM) oweCommand(supervisor, supervisor.main, "x");
   }
-  const ends: Ended[] = [];
-  for (let ended = reap(); ended !== null; ended = reap()) ends.push(ended);
-  return ends;
+  for (let ended = reap(); ended !== null; ended = reap()) supervisor.ends.push(ended);
 }
 
 function owe(supervisor: Supervisor, unit: Unit, event: Event): void {
-  supervisor.owed.push({ unit, event, attempts: 0 });
+  supervisor.owed.push({ unit, task: event, attempts: 0 });
 }
 
 function oweCommand(supervisor: Supervisor, unit: Unit, letter: Letter): void {
@@ -300,46 +307,67 @@ function readCommands(supervisor: Supervisor, unit: Unit): void {
   }
 }
 
-/** Handles what is owed. An event is only struck off once it was handled: a fault in between
- * leaves the last good state, and the event is tried again. */
+/** Handles what is owed. A task is only struck off once it is done: a fault leaves the last good
+ * state and the task, which is tried again. What follows from it comes before all others. */
 function settle(supervisor: Supervisor): void {
   const { owed } = supervisor;
   for (let first = owed[0]; first !== undefined; first = owed[0]) {
-    if (++first.attempts > eventAttempts) {
-      complain(sentence(supervisor.who, "warning", `dropping an event: ${first.event.kind}`));
-    } else {
-      feed(supervisor, first.unit, first.event);
-    }
+    const { unit, task } = first;
+    const following =
+      ++first.attempts > eventAttempts ? giveUp(supervisor, task) : handle(supervisor, unit, task);
     owed.shift();
+    for (let i = following.length - 1; i >= 0; i--) {
+      const next = following[i];
+      if (next !== undefined) owed.unshift({ unit, task: next, attempts: 0 });
+    }
   }
 }
 
-function feed(supervisor: Supervisor, unit: Unit, event: Event): void {
-  if (FAULTS && sys.fault(`step.${event.kind}`)) throw new Error(`fault point: ${event.kind}`);
-  const next = step(unit.service, event, sys.monotonic());
-  unit.service = next.service;
-  for (const effect of next.effects) {
-    const result = perform(supervisor, unit, effect);
-    if (result !== null) feed(supervisor, unit, result);
-  }
-}
-
-function perform(supervisor: Supervisor, unit: Unit, effect: Effect): Event | null {
-  switch (effect.kind) {
+/** Does a task; what follows from it. */
+function handle(supervisor: Supervisor, unit: Unit, task: Task): readonly Task[] {
+  if (FAULTS && sys.fault(`step.${task.kind}`)) throw new Error(`fault point: ${task.kind}`);
+  switch (task.kind) {
     case "startRun":
-      return startRun(supervisor, unit);
+      return [startRun(supervisor, unit)];
     case "startFinish":
-      return startFinish(supervisor, unit, effect.exit.code, effect.exit.status);
+      return [startFinish(supervisor, unit, task.exit.code, task.exit.status)];
     case "startScript":
-      return startScript(supervisor, unit, effect.letter);
+      return startScript(supervisor, unit, task.letter);
     case "signal":
-      if (!kill(effect.pid, signals[effect.signal])) return null; // its end is on the way to us
-      return null;
+      send(supervisor, unit, task.pid, signals[task.signal]);
+      return [];
     case "announce":
-      announce(supervisor, unit, effect.stamped);
-      return null;
+      announce(supervisor, unit, task.stamped);
+      return [];
     case "leave":
-      return null; // leaveWhenOver() sees it at the end of every turn
+      return []; // leaveWhenOver() sees it at the end of every turn
+    default: {
+      const next = step(unit.service, task, sys.monotonic());
+      unit.service = next.service;
+      return next.effects;
+    }
+  }
+}
+
+/** A task that fails again and again; what the service hears instead of it. */
+function giveUp(supervisor: Supervisor, task: Task): readonly Task[] {
+  complain(sentence(supervisor.who, "warning", `dropping an event: ${task.kind}`));
+  if (task.kind === "startRun" || task.kind === "startFinish") {
+    return [{ kind: "startFailed", cause: "fork" }];
+  }
+  return task.kind === "startScript" ? [{ kind: "scriptEnded", ok: false }] : [];
+}
+
+/** The process may have ended: then its end is on the way to us, and its pid somebody else's. */
+function send(supervisor: Supervisor, unit: Unit, pid: number, signal: number): void {
+  const { adopted, files } = unit;
+  if (supervisor.owed.some((owed) => owed.unit === unit && owed.task.kind === "ended")) return;
+  if (adopted !== null && adopted.pidfd === null && !isAlive(files.path, adopted.state)) return;
+  try {
+    kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error; // a program of another user, as sudo is
+    complain(sentence(supervisor.who, "warning", error.what, reasonOf(error)));
   }
 }
 
@@ -354,7 +382,7 @@ function startRun(supervisor: Supervisor, unit: Unit): Event {
       sys.spawn({ path: "./run", argv: ["./run"], cwd: null, fds, birth }),
     );
   }
-  if (statIfThere("log/run") === null) {
+  if (sys.stat("log/run") === -errnos.ENOENT) {
     const pid = startBuiltinLogger(supervisor.who, ends.read, unit.files);
     return started(supervisor, "start the built-in logger", pid > 0 ? pid : [-pid, "fork"]);
   }
@@ -385,20 +413,20 @@ function started(supervisor: Supervisor, what: string, result: number | [number,
 }
 
 /** control/LETTER, where it is there and its owner may execute it. */
-function startScript(supervisor: Supervisor, unit: Unit, letter: Letter): Event | null {
+function startScript(supervisor: Supervisor, unit: Unit, letter: Letter): readonly Event[] {
   const path = `control/${letter}`;
   const there = sys.stat(path);
   if (typeof there === "number" || (there.mode & 0o100) === 0) {
-    return { kind: "scriptEnded", ok: false };
+    return [{ kind: "scriptEnded", ok: false }];
   }
   const fds = [-1, supervisor.pipe.write];
   const result = sys.spawn({ path, argv: [path], cwd: null, fds, birth: null });
   if (typeof result === "number") {
     unit.scriptPid = result;
-    return null;
+    return [];
   }
   complain(sentence(supervisor.who, "warning", `unable to run ${path}`, reason(result[0])));
-  return { kind: "scriptEnded", ok: false };
+  return [{ kind: "scriptEnded", ok: false }];
 }
 
 /** A status that cannot be written (disk full, read-only) never stops the service. */
@@ -424,7 +452,8 @@ function leaveWhenOver(supervisor: Supervisor): number | null {
   if (ends.write >= 0) {
     close(ends.write);
     ends.write = -1;
-    feed(supervisor, log, { kind: "retire" });
+    owe(supervisor, log, { kind: "retire" });
+    settle(supervisor);
   }
   return isOver(log.service) ? 0 : null;
 }

@@ -227,13 +227,17 @@ function list(state: Runsvdir, trail: Trail): Listing {
 /** The scanned directory, watched, by a path without links where there is one. */
 function enter(state: Runsvdir, trail: Trail): string {
   const directory = follow(trail, state.directory) ?? state.directory;
-  const stat = statIfThere(directory);
-  if (stat === null) throw new SysError("stat", errnos.ENOENT, state.directory);
-  if (!isDirectory(stat)) {
+  if (!isDirectory(statOf(directory, state.directory))) {
     throw new SysError("change directory to", errnos.ENOTDIR, state.directory);
   }
   noteAll(trail, directory);
   return directory;
+}
+
+function statOf(path: string, shown: string): Stat {
+  const stat = sys.stat(path);
+  if (typeof stat === "number") throw new SysError("stat", -stat, shown);
+  return stat;
 }
 
 /** Complaints about what is no longer there would stand for ever. */
@@ -254,8 +258,7 @@ function look(state: Runsvdir, trail: Trail, directory: string, name: string): S
     const entry = lstatIfThere(path);
     if (entry === null) return null; // removed since it was listed: an event is on its way
     if (isLink(entry)) follow(trail, path);
-    const stat = isLink(entry) ? statIfThere(path) : entry;
-    if (stat === null) throw new SysError("stat", errnos.ENOENT, name);
+    const stat = isLink(entry) ? statOf(path, name) : entry;
     well(state, name);
     return stat;
   } catch (error) {

@@ -7,7 +7,7 @@
 
 #include "sys.h"
 
-/* --- Bytes across the border --------------------------------------------------- */
+/* --- Bytes across the border ------------------------------------------------------------- */
 
 JSValue bytes_out(JSContext *ctx, const char *bytes, size_t size) {
 	size_t high = 0;
@@ -81,7 +81,7 @@ done:
 	return bytes;
 }
 
-/* --- Arguments and results ------------------------------------------------------ */
+/* --- Arguments and results --------------------------------------------------------------- */
 
 JSValue outcome(JSContext *ctx, long value) {
 	return JS_NewInt64(ctx, value < 0 ? -errno : value);
@@ -148,7 +148,7 @@ void push_int(JSContext *ctx, JSValueConst array, uint32_t index, int64_t number
 	JS_SetPropertyUint32(ctx, array, index, JS_NewInt64(ctx, number));
 }
 
-/* --- Fault points: only a build with TRINIT_FAULTS has them ----------------------- */
+/* --- Fault points: only a build with TRINIT_FAULTS has them ------------------------------ */
 
 #ifdef TRINIT_FAULTS
 /* A fault is armed by a file of its name in $TRINIT_FAULTS; NAME.once fires once. */
@@ -163,7 +163,7 @@ int fault_armed(const char *name) {
 }
 #endif
 
-/* --- Exceptions that nobody caught ---------------------------------------------------------------- */
+/* --- Exceptions that nobody caught ------------------------------------------------------- */
 
 static void print_property(JSContext *ctx, JSValueConst object, const char *name) {
 	JSValue value = JS_GetPropertyStr(ctx, object, name);

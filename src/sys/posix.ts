@@ -45,7 +45,7 @@ function expected<T>(call: string, result: T | number, path = ""): T {
 }
 
 export type Stat = SysStat;
-export const directoryMode = 0o040000;
+const directoryMode = 0o040000;
 export const regularMode = 0o100000;
 
 /** True for the st_mode of a directory. */

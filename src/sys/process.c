@@ -19,7 +19,7 @@
 
 sigset_t handled;
 
-/* --- Processes ------------------------------------------------------------------------ */
+/* --- Processes --------------------------------------------------------------------------- */
 
 /* getpid() -> pid */
 JSValue sys_getpid(ARGS) {
@@ -138,7 +138,7 @@ static void restore_signals(void) {
 
 #define TITLE_MAX 1024
 
-/* --- Titles: what ps, pgrep and pidof show ---------------------------------------------- */
+/* --- Titles: what ps, pgrep and pidof show ----------------------------------------------- */
 
 /* A small file as a string; -1 where it cannot be read. */
 static int read_small(const char *path, char *text, size_t size) {
@@ -225,7 +225,7 @@ JSValue sys_settitle(ARGS) {
 	return JS_NewInt32(ctx, 0);
 }
 
-/* --- fork and spawn ------------------------------------------------------------------------ */
+/* --- fork and spawn ---------------------------------------------------------------------- */
 
 static int close_between(int from, int to) {
 	if (from > to) return 0;

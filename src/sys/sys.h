@@ -63,6 +63,46 @@ int fault_armed(const char *name);
 	} while (0)
 #endif
 
+/* files.c */
+JSValue sys_open(ARGS);
+JSValue sys_close(ARGS);
+JSValue sys_read(ARGS);
+JSValue sys_pread(ARGS);
+JSValue sys_write(ARGS);
+JSValue sys_pwrite(ARGS);
+JSValue sys_splice(ARGS);
+JSValue sys_readfile(ARGS);
+JSValue sys_fsync(ARGS);
+JSValue sys_ftruncate(ARGS);
+JSValue sys_fchmod(ARGS);
+JSValue sys_flock(ARGS);
+JSValue sys_pipe(ARGS);
+JSValue sys_pipesize(ARGS);
+JSValue sys_dup2(ARGS);
+JSValue sys_stat(ARGS);
+JSValue sys_lstat(ARGS);
+JSValue sys_fstat(ARGS);
+JSValue sys_fstype(ARGS);
+JSValue sys_readlink(ARGS);
+JSValue sys_readdir(ARGS);
+JSValue sys_rename(ARGS);
+JSValue sys_symlink(ARGS);
+JSValue sys_umask(ARGS);
+JSValue sys_unlink(ARGS);
+JSValue sys_mkdir(ARGS);
+JSValue sys_mkfifo(ARGS);
+JSValue sys_chdir(ARGS);
+
+/* wait.c */
+JSValue sys_poll(ARGS);
+JSValue sys_signalfd(ARGS);
+JSValue sys_readsignals(ARGS);
+JSValue sys_inotify_init(ARGS);
+JSValue sys_inotify_add_watch(ARGS);
+JSValue sys_inotify_rm_watch(ARGS);
+JSValue sys_readinotify(ARGS);
+JSValue sys_dnotify(ARGS);
+
 /* process.c */
 JSValue sys_getpid(ARGS);
 JSValue sys_geteuid(ARGS);

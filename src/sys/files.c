@@ -1,0 +1,305 @@
+/* Files: the calls on paths and descriptors. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sys.h"
+
+/* musl's open() sets close-on-exec a second time, for kernels older than any we run on. */
+static int raw_open(const char *path, int flags, int mode) {
+	return (int)syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC | O_NOCTTY, mode);
+}
+
+/* open(path, flags, mode) -> fd | -errno */
+JSValue sys_open(ARGS) {
+	UNUSED_ARGS;
+	JSValue result;
+	char *path = path_in(ctx, argv[0], &result);
+	if (!path) return result;
+	result = outcome(ctx, raw_open(path, int_in(ctx, argv[1]), int_in(ctx, argv[2])));
+	give_scratch(ctx, path);
+	return result;
+}
+
+/* close(fd) -> 0 | -errno */
+JSValue sys_close(ARGS) {
+	UNUSED_ARGS;
+	return outcome(ctx, close(int_in(ctx, argv[0])));
+}
+
+/* read(fd, buffer, from, to) -> bytes | -errno */
+JSValue sys_read(ARGS) {
+	size_t size;
+	uint8_t *data = range_in(ctx, this_val, argc - 1, argv + 1, &size);
+	if (!data) return JS_EXCEPTION;
+	return outcome(ctx, read(int_in(ctx, argv[0]), data, size));
+}
+
+/* pread(fd, buffer, from, to, offset) -> bytes | -errno */
+JSValue sys_pread(ARGS) {
+	size_t size;
+	double offset;
+	uint8_t *data = range_in(ctx, this_val, argc - 1, argv + 1, &size);
+	if (!data || JS_ToFloat64(ctx, &offset, argv[4]) < 0) return JS_EXCEPTION;
+	return outcome(ctx, pread(int_in(ctx, argv[0]), data, size, (off_t)offset));
+}
+
+/* write(fd, bytes: string | buffer, from?, to?) -> bytes | -errno */
+JSValue sys_write(ARGS) {
+	size_t size;
+	if (JS_IsString(argv[1])) {
+		char *bytes = bytes_in(ctx, argv[1], &size);
+		if (!bytes) return JS_EXCEPTION;
+		JSValue result = outcome(ctx, write(int_in(ctx, argv[0]), bytes, size));
+		give_scratch(ctx, bytes);
+		return result;
+	}
+	uint8_t *data = range_in(ctx, this_val, argc - 1, argv + 1, &size);
+	if (!data) return JS_EXCEPTION;
+	FAULT("write", ENOSPC);
+	return outcome(ctx, write(int_in(ctx, argv[0]), data, size));
+}
+
+/* pwrite(fd, bytes: string, offset) -> bytes | -errno */
+JSValue sys_pwrite(ARGS) {
+	UNUSED_ARGS;
+	size_t size;
+	double offset;
+	if (JS_ToFloat64(ctx, &offset, argv[2]) < 0) return JS_EXCEPTION;
+	char *bytes = bytes_in(ctx, argv[1], &size);
+	if (!bytes) return JS_EXCEPTION;
+	JSValue result = outcome(ctx, pwrite(int_in(ctx, argv[0]), bytes, size, (off_t)offset));
+	give_scratch(ctx, bytes);
+	return result;
+}
+
+/* splice(from, to, offset, size) -> bytes | -errno */
+JSValue sys_splice(ARGS) {
+	UNUSED_ARGS;
+	double offset;
+	if (JS_ToFloat64(ctx, &offset, argv[2]) < 0) return JS_EXCEPTION;
+	FAULT("splice", EINVAL);
+	loff_t place = (loff_t)offset;
+	return outcome(ctx, splice(int_in(ctx, argv[0]), NULL, int_in(ctx, argv[1]), &place,
+	                           (size_t)int_in(ctx, argv[3]), SPLICE_F_NONBLOCK));
+}
+
+/* readfile(path, max) -> bytes | -errno */
+JSValue sys_readfile(ARGS) {
+	UNUSED_ARGS;
+	JSValue result;
+	char *path = path_in(ctx, argv[0], &result);
+	if (!path) return result;
+	int fd = raw_open(path, O_RDONLY | O_NONBLOCK, 0);
+	give_scratch(ctx, path);
+	if (fd < 0) return outcome(ctx, -1);
+	size_t max = (size_t)int_in(ctx, argv[1]), size = 0;
+	char *bytes = take_scratch(ctx, max + 1);
+	ssize_t got = bytes ? 1 : 0;
+	while (bytes && size < max && (got = read(fd, bytes + size, max - size)) > 0)
+		size += (size_t)got;
+	result = !bytes ? JS_EXCEPTION : got < 0 ? outcome(ctx, -1) : bytes_out(ctx, bytes, size);
+	give_scratch(ctx, bytes);
+	close(fd);
+	return result;
+}
+
+/* fsync(fd) -> 0 | -errno */
+JSValue sys_fsync(ARGS) {
+	UNUSED_ARGS;
+	return outcome(ctx, fsync(int_in(ctx, argv[0])));
+}
+
+/* ftruncate(fd, size) -> 0 | -errno */
+JSValue sys_ftruncate(ARGS) {
+	UNUSED_ARGS;
+	double size;
+	if (JS_ToFloat64(ctx, &size, argv[1]) < 0) return JS_EXCEPTION;
+	return outcome(ctx, ftruncate(int_in(ctx, argv[0]), (off_t)size));
+}
+
+/* fchmod(fd, mode) -> 0 | -errno */
+JSValue sys_fchmod(ARGS) {
+	UNUSED_ARGS;
+	return outcome(ctx, fchmod(int_in(ctx, argv[0]), (mode_t)int_in(ctx, argv[1])));
+}
+
+/* flock(fd, operation) -> 0 | -errno */
+JSValue sys_flock(ARGS) {
+	UNUSED_ARGS;
+	return outcome(ctx, flock(int_in(ctx, argv[0]), int_in(ctx, argv[1])));
+}
+
+/* pipe() -> [readFd, writeFd] | -errno */
+JSValue sys_pipe(ARGS) {
+	UNUSED_ARGS;
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0) return outcome(ctx, -1);
+	JSValue pair = JS_NewArray(ctx);
+	push_int(ctx, pair, 0, ends[0]);
+	push_int(ctx, pair, 1, ends[1]);
+	return pair;
+}
+
+/* pipesize(fd, size) -> size | -errno */
+JSValue sys_pipesize(ARGS) {
+	UNUSED_ARGS;
+	return outcome(ctx, fcntl(int_in(ctx, argv[0]), F_SETPIPE_SZ, int_in(ctx, argv[1])));
+}
+
+/* dup2(from, to) -> to | -errno */
+JSValue sys_dup2(ARGS) {
+	UNUSED_ARGS;
+	return outcome(ctx, dup2(int_in(ctx, argv[0]), int_in(ctx, argv[1])));
+}
+
+static JSValue stat_out(JSContext *ctx, int result, const struct stat *st) {
+	if (result < 0) return outcome(ctx, -1);
+	JSValue object = JS_NewObject(ctx);
+	JS_SetPropertyStr(ctx, object, "dev", JS_NewInt64(ctx, (int64_t)st->st_dev));
+	JS_SetPropertyStr(ctx, object, "ino", JS_NewInt64(ctx, (int64_t)st->st_ino));
+	JS_SetPropertyStr(ctx, object, "mode", JS_NewInt32(ctx, (int32_t)st->st_mode));
+	JS_SetPropertyStr(ctx, object, "uid", JS_NewInt64(ctx, st->st_uid));
+	JS_SetPropertyStr(ctx, object, "gid", JS_NewInt64(ctx, st->st_gid));
+	JS_SetPropertyStr(ctx, object, "size", JS_NewInt64(ctx, st->st_size));
+	return object;
+}
+
+/* stat(path) -> {dev, ino, mode, uid, gid, size} | -errno */
+JSValue sys_stat(ARGS) {
+	UNUSED_ARGS;
+	struct stat st;
+	JSValue result;
+	char *path = path_in(ctx, argv[0], &result);
+	if (!path) return result;
+	int code = stat(path, &st);
+	give_scratch(ctx, path);
+	return stat_out(ctx, code, &st);
+}
+
+/* lstat(path) -> as stat */
+JSValue sys_lstat(ARGS) {
+	UNUSED_ARGS;
+	struct stat st;
+	JSValue result;
+	char *path = path_in(ctx, argv[0], &result);
+	if (!path) return result;
+	int code = lstat(path, &st);
+	give_scratch(ctx, path);
+	return stat_out(ctx, code, &st);
+}
+
+/* fstat(fd) -> as stat */
+JSValue sys_fstat(ARGS) {
+	UNUSED_ARGS;
+	struct stat st;
+	int code = fstat(int_in(ctx, argv[0]), &st);
+	return stat_out(ctx, code, &st);
+}
+
+/* fstype(path) -> magic | -errno */
+JSValue sys_fstype(ARGS) {
+	UNUSED_ARGS;
+	struct statfs fs;
+	JSValue result;
+	char *path = path_in(ctx, argv[0], &result);
+	if (!path) return result;
+	int code = statfs(path, &fs);
+	give_scratch(ctx, path);
+	return code < 0 ? outcome(ctx, -1) : JS_NewInt64(ctx, (uint32_t)fs.f_type);
+}
+
+/* readlink(path) -> target | -errno */
+JSValue sys_readlink(ARGS) {
+	UNUSED_ARGS;
+	char target[4096];
+	JSValue result;
+	char *path = path_in(ctx, argv[0], &result);
+	if (!path) return result;
+	ssize_t size = readlink(path, target, sizeof target);
+	give_scratch(ctx, path);
+	return size < 0 ? outcome(ctx, -1) : bytes_out(ctx, target, (size_t)size);
+}
+
+/* readdir(path) -> names, without . and .., in no order | -errno */
+JSValue sys_readdir(ARGS) {
+	UNUSED_ARGS;
+	JSValue result;
+	char *path = path_in(ctx, argv[0], &result);
+	if (!path) return result;
+	DIR *dir = opendir(path);
+	give_scratch(ctx, path);
+	if (!dir) return outcome(ctx, -1);
+	JSValue names = JS_NewArray(ctx);
+	uint32_t count = 0;
+	struct dirent *entry;
+	for (errno = 0; (entry = readdir(dir)); errno = 0) {
+		const char *name = entry->d_name;
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
+		JS_SetPropertyUint32(ctx, names, count++, bytes_out(ctx, name, strlen(name)));
+	}
+	if (errno) { /* half a listing would look like services that were removed */
+		JS_FreeValue(ctx, names);
+		names = outcome(ctx, -1);
+	}
+	closedir(dir);
+	return names;
+}
+
+/* rename(from, to) -> 0 | -errno */
+JSValue sys_rename(ARGS) {
+	UNUSED_ARGS;
+	JSValue result;
+	char *from = path_in(ctx, argv[0], &result);
+	if (!from) return result;
+	char *to = path_in(ctx, argv[1], &result);
+	if (to) result = outcome(ctx, rename(from, to));
+	give_scratch(ctx, from);
+	give_scratch(ctx, to);
+	return result;
+}
+
+/* The calls on one path and at most one number, which differ in nothing else. */
+#define PATH_CALL(name, call) \
+	JSValue sys_##name(ARGS) { \
+		UNUSED_ARGS; \
+		JSValue result; \
+		char *path = path_in(ctx, argv[0], &result); \
+		if (!path) return result; \
+		mode_t mode = argc > 1 ? (mode_t)int_in(ctx, argv[1]) : 0; \
+		(void)mode; \
+		result = outcome(ctx, call); \
+		give_scratch(ctx, path); \
+		return result; \
+	}
+/* unlink(path), mkdir(path, mode), mkfifo(path, mode), chdir(path) -> 0 | -errno */
+PATH_CALL(unlink, unlink(path))
+PATH_CALL(mkdir, mkdir(path, mode))
+PATH_CALL(mkfifo, mkfifo(path, mode))
+PATH_CALL(chdir, chdir(path))
+
+/* symlink(target, path) -> 0 | -errno */
+JSValue sys_symlink(ARGS) {
+	UNUSED_ARGS;
+	JSValue result;
+	char *target = path_in(ctx, argv[0], &result);
+	if (!target) return result;
+	char *path = path_in(ctx, argv[1], &result);
+	if (path) result = outcome(ctx, symlink(target, path));
+	give_scratch(ctx, target);
+	give_scratch(ctx, path);
+	return result;
+}
+
+/* umask(mode) -> the mask before */
+JSValue sys_umask(ARGS) {
+	UNUSED_ARGS;
+	return JS_NewInt32(ctx, (int)umask((mode_t)int_in(ctx, argv[0])));
+}
