@@ -42,7 +42,7 @@ export interface Service {
   readonly state: State;
   readonly want: Want;
   readonly pid: number;
-  /** `once` was asked for while the process was on its way out: one more start is owed. */
+  /** The process is on its way out, and one more start is owed: `once`, or a logger's last. */
   readonly again: boolean;
   readonly paused: boolean;
   readonly gotTerm: boolean;
@@ -131,8 +131,11 @@ export function step(service: Service, event: Event, now: Millis): Step {
       return onEnded(service, event.exit, now);
     case "scriptEnded":
       return onScriptEnded(service, event.ok);
-    case "retire": // A logger that waits for its start still has what lies in the pipe to write.
-      return leaving(announced({ ...service, want: "exit" }, false));
+    case "retire": {
+      // A logger that is to start again still has what lies in the pipe to write.
+      const again = service.again || (service.want === "up" && isEnding(service));
+      return leaving(announced({ ...service, want: "exit", again }, false));
+    }
   }
 }
 
@@ -191,10 +194,11 @@ function onWant(
   letter: Letter,
   now: Millis,
 ): Step {
-  // A logger that is retired stays so: its input has ended, it could only start in vain.
-  const isRetired = service.log && service.want === "exit";
-  const want = isRetired ? "exit" : asked === "once" ? "down" : asked;
   const starts = asked === "up" || asked === "once";
+  // A logger that is retired stays so: its input has ended, it would only start in vain.
+  const isRetired = service.log && service.want === "exit";
+  if (isRetired && starts && service.state === "run") return unchanged(service);
+  const want = isRetired ? "exit" : asked === "once" ? "down" : asked;
   switch (service.state) {
     case "down": {
       // A start asked for by hand comes as early as the rule of one start a second allows.
@@ -203,7 +207,7 @@ function onWant(
       return leaving(announced({ ...service, want, due }, false));
     }
     case "run": {
-      const again = asked === "once" && isEnding(service) && !isRetired;
+      const again = asked === "once" && isEnding(service);
       const next = { ...service, want, again };
       return starts ? announced(next, false) : stop(next, letter);
     }
@@ -318,7 +322,7 @@ function onStartFailed(service: Service, cause: "fork" | "exec" | "absent", now:
 function onEnded(service: Service, exit: Exit, now: Millis): Step {
   switch (service.state) {
     case "run": {
-      const ended: Service = { ...service, pid: 0, gotTerm: false, exit };
+      const ended: Service = { ...service, pid: 0, gotTerm: false, ending: false, exit };
       if (service.log) return goDown(ended, now);
       return { service: { ...ended, state: "finish" }, effects: [{ kind: "startFinish", exit }] };
     }

@@ -19,6 +19,12 @@ import {
   tryLock,
 } from "../sys/posix.ts";
 
+interface Written {
+  pid: string;
+  stat: string;
+  status: string;
+}
+
 export interface SuperviseFiles {
   /** "supervise" or "log/supervise", from the service directory. */
   readonly path: string;
@@ -27,7 +33,7 @@ export interface SuperviseFiles {
   /** The read end of the commands; not waited for by opening it. */
   readonly control: number;
   /** What the files hold, by name: one that would not change is not written. */
-  readonly written: Map<string, string>;
+  readonly written: Written;
 }
 
 /** Makes what is missing in supervise/ and takes the lock; throws a SysError otherwise. */
@@ -39,7 +45,8 @@ export function openSuperviseFiles(directory: string): SuperviseFiles {
   if (!tryLock(lock, lockPath)) throw new SysError("lock", errnos.EAGAIN, lockPath);
   const control = openFifo(`${path}/control`);
   openFifo(`${path}/ok`); // Held open for life: who opens it for writing sees that we are there.
-  return { path, lock, control, written: new Map() };
+  const written = { pid: "-", stat: "-", status: "-" };
+  return { path, lock, control, written };
 }
 
 /** supervise may be a link to a directory that a reboot has taken away. */
@@ -70,11 +77,12 @@ export function writeStatusFiles(files: SuperviseFiles, status: Status, wantExit
   writeFile(files, "status", encodeStatus(status));
 }
 
-function writeFile({ path, written }: SuperviseFiles, name: string, bytes: string): void {
-  if (written.get(name) === bytes) return;
-  written.delete(name); // when it fails it is tried again next time
+function writeFile(files: SuperviseFiles, name: keyof Written, bytes: string): void {
+  const { path, written } = files;
+  if (written[name] === bytes) return;
+  written[name] = "-"; // when it fails it is tried again next time
   replaceFile(`${path}/${name}`, bytes, 0o644);
-  written.set(name, bytes);
+  written[name] = bytes;
 }
 
 /** A process that a killed predecessor of ours has left running. */
@@ -94,10 +102,10 @@ export function birthFile(path: string, state: "run" | "finish"): string {
 
 /** The orphan in this service, if there is one: its birth record names a process that lives. */
 export function findOrphan(path: string, fallback: Stamp): Orphan | null {
-  const status = decodeStatus(readIfThere(`${path}/status`, statusBytes + 1) ?? "");
   for (const state of ["run", "finish"] as const) {
-    const pid = livingPid(readIfThere(birthFile(path, state), 256) ?? "");
-    if (pid === null) continue;
+    const pid = sys.living(birthFile(path, state));
+    if (pid <= 0) continue;
+    const status = decodeStatus(readIfThere(`${path}/status`, statusBytes + 1) ?? "");
     const { want = "up", since = fallback } = status ?? {};
     const flags = status?.pid === pid ? status : { paused: false, gotTerm: false };
     return { state, pid, want, paused: flags.paused, gotTerm: flags.gotTerm, since };
@@ -105,17 +113,7 @@ export function findOrphan(path: string, fallback: Stamp): Orphan | null {
   return null;
 }
 
-/** The pid in a birth record, or null when that very process is gone, or the system was booted. */
-function livingPid(record: string): number | null {
-  const [pid = "", start = "", boot = ""] = record.split(" ");
-  if (boot === "" || boot !== readIfThere("/proc/sys/kernel/random/boot_id", 64)) return null;
-  const stat = readIfThere(`/proc/${pid}/stat`, 1024) ?? "";
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // from proc(5)'s field 3 on
-  const ended = fields[0] === "Z" || fields[0] === "X";
-  return stat !== "" && !ended && fields[22 - 3] === start ? Number(pid) : null;
-}
-
 /** Tells the end of a process that is not our child: true while it lives. */
 export function isAlive(path: string, state: "run" | "finish"): boolean {
-  return livingPid(readIfThere(birthFile(path, state), 256) ?? "") !== null;
+  return sys.living(birthFile(path, state)) > 0;
 }

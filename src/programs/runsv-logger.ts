@@ -7,7 +7,7 @@ import { birthFile, type SuperviseFiles } from "./runsv-files.ts";
 /** Forks the logger, which reads from `input`; its pid, or -errno when fork fails. */
 export function startBuiltinLogger(who: string, input: number, files: SuperviseFiles): number {
   const argv = ["svlogd", "-tt", "main"];
-  const run = (): number => {
+  const run = (): number | object => {
     try {
       prepare(input, files);
     } catch (error) {

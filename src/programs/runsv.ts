@@ -12,9 +12,17 @@ import {
   type Service,
   step,
 } from "../core/service.ts";
-import { decodeStatus, encodeStatus, statText } from "../core/status.ts";
+import { decodeStatus, encodeStatus } from "../core/status.ts";
 import type { Millis, Stamp } from "../core/time.ts";
-import { type Ended, isSuccess, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
+import {
+  type Ended,
+  isSuccess,
+  type Outcome,
+  openSignals,
+  readSignals,
+  reap,
+  runTurns,
+} from "../sys/loop.ts";
 import {
   close,
   complain,
@@ -85,7 +93,7 @@ export interface RunsvOptions {
   readonly logPipe: number | null;
 }
 
-export function main(argv: readonly string[]): number {
+export function main(argv: readonly string[]): Outcome {
   const [program = "runsv", directory] = argv;
   if (directory === undefined || argv.length > 2) {
     complain(`usage: ${program} ${usage}\n`);
@@ -95,7 +103,7 @@ export function main(argv: readonly string[]): number {
 }
 
 /** Supervises a service directory until told to exit; the exit code. */
-export function supervise(options: RunsvOptions): number {
+export function supervise(options: RunsvOptions): Outcome {
   const who = `runsv ${options.name}`;
   let supervisor: Supervisor;
   try {
@@ -107,39 +115,25 @@ export function supervise(options: RunsvOptions): number {
     return 111;
   }
   // From here on nothing may end this process but the command to exit.
-  return runTurns({
-    who,
-    fds: () => descriptors(supervisor),
-    deadline: () => nextDeadline(supervisor),
-    turn: (ready) => turn(supervisor, ready),
-  });
+  return runTurns({ who, state: supervisor, fds: descriptors, deadline: nextDeadline, turn });
 }
 
-/** Goes through the life of a service that does not exist, so that what the engine makes when
- * code runs for the first time is made once, before the supervisors are forked. */
-export function warmUp(): void {
-  for (const log of [false, true]) {
-    let service = newService(log);
-    const exit = { code: 0, status: 0 };
-    const life: Event[] = [
-      { kind: "begin", up: true },
-      { kind: "timeout" },
-      { kind: "scriptEnded", ok: false },
-      { kind: "started", pid: 1 },
-      { kind: "command", letter: "d" },
-      { kind: "scriptEnded", ok: false },
-      { kind: "scriptEnded", ok: false },
-      { kind: "ended", exit },
-      { kind: "startFailed", cause: "absent" },
-    ];
-    for (const event of life) {
-      if (log && (event.kind === "scriptEnded" || event.kind === "startFailed")) continue;
-      service = step(service, event, 0).service;
-    }
-    const { state, pid, paused, gotTerm } = service;
-    const status = { state, want: "up", pid, paused, gotTerm, since: now() } as const;
-    decodeStatus(encodeStatus(status) + statText(status, false));
+/** What a supervisor that waits is made of, as samples: whoever forks supervisors keeps them.
+ * The engine gives objects of one layout a common shape, which lives as long as one of them, and
+ * counts its references to every property's name: so forked supervisors share the shapes. And
+ * it makes a built-in function when that is first looked at: so all of them are looked at. */
+export function samples(): unknown {
+  for (const builtin of [Array.prototype, String.prototype, String, Object, Math]) {
+    for (const name of Object.getOwnPropertyNames(builtin)) Reflect.get(builtin, name);
   }
+  const files = { path: "", lock: -1, control: -1, written: { pid: "", stat: "", status: "" } };
+  const unit = newUnit(false, files);
+  const service = step(unit.service, { kind: "begin", up: true }, 0).service;
+  const status = encodeStatus({ ...service, want: "up", since: unit.since });
+  const supervisor = newSupervisor("", unit, unit, { read: -1, write: -1 }, -1);
+  const adopted = { state: "run", pidfd: null };
+  const turns = runTurns({ who: "", state: null, fds: descriptors, deadline: nextDeadline, turn });
+  return [supervisor, service, decodeStatus(status), adopted, turns];
 }
 
 function fatal(who: string, error: SysError): string {
@@ -154,31 +148,29 @@ function start(who: string, options: RunsvOptions): Supervisor {
   if (log !== null && !isDirectory(log)) {
     throw new Refusal("./log: not a directory");
   }
-  const main = openUnit(false);
-  const supervisor: Supervisor = {
-    who,
-    main,
-    log: log === null ? null : openUnit(true),
-    pipe: log === null ? { read: -1, write: -1 } : openLogPipe(who, options.logPipe),
-    signalFd,
-    buffer: new Uint8Array(commandsPerTurn),
-    ends: [],
-    owed: [],
-  };
+  const main = newUnit(false, openSuperviseFiles(""));
+  const logUnit = log === null ? null : newUnit(true, openSuperviseFiles("log/"));
+  const ends = log === null ? { read: -1, write: -1 } : openLogPipe(who, options.logPipe);
+  const supervisor = newSupervisor(who, main, logUnit, ends, signalFd);
   if (supervisor.log !== null) begin(supervisor, supervisor.log);
   begin(supervisor, main);
   return supervisor;
 }
 
-function openUnit(isLog: boolean): Unit {
-  return {
-    isLog,
-    files: openSuperviseFiles(isLog ? "log/" : ""),
-    service: newService(isLog),
-    since: now(),
-    scriptPid: 0,
-    adopted: null,
-  };
+function newUnit(isLog: boolean, files: SuperviseFiles): Unit {
+  const service = newService(isLog);
+  return { isLog, files, service, since: now(), scriptPid: 0, adopted: null };
+}
+
+function newSupervisor(
+  who: string,
+  main: Unit,
+  log: Unit | null,
+  ends: Supervisor["pipe"],
+  signalFd: number,
+): Supervisor {
+  const buffer = new Uint8Array(commandsPerTurn);
+  return { who, main, log, pipe: ends, signalFd, buffer, ends: [], owed: [] };
 }
 
 /** runsvdir keeps the read end, so the pipe outlives us: whoever comes after us opens it anew. */

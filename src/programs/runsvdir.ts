@@ -6,7 +6,7 @@ import { forkRetryMs, rescanMs, runsvdirDescriptors } from "../core/limits.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
 import { type Found, planScan, restartAt, serviceNames } from "../core/scan.ts";
 import type { Millis } from "../core/time.ts";
-import { type Ended, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
+import { type Ended, type Outcome, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
 import {
   close,
   complain,
@@ -19,9 +19,8 @@ import {
   reasonOf,
   type Stat,
   SysError,
-  statIfThere,
 } from "../sys/posix.ts";
-import { supervise, warmUp } from "./runsv.ts";
+import { samples, supervise } from "./runsv.ts";
 import {
   adoptTrail,
   follow,
@@ -63,12 +62,14 @@ interface Runsvdir {
   /** The complaint that stands, by subject: each is said once. Subjects are the name of a
    * service, or begin with it and a slash; those of the whole begin with a slash. */
   readonly said: Map<string, string>;
+  /** What forked supervisors share: see samples(). */
+  readonly samples: unknown;
   scanDue: Millis | null;
   /** Told to end, as PID 1: the exit code once every runsv is gone. */
   ending: number | null;
 }
 
-export function main(argv: readonly string[]): number {
+export function main(argv: readonly string[]): Outcome {
   const { options, operands, valid } = parseArgs(argv, "P");
   const directory = operands[0];
   if (!valid || directory === undefined || operands.length > 1) {
@@ -85,17 +86,16 @@ export function main(argv: readonly string[]): number {
     signalFd: openSignals([signals.TERM, signals.HUP, signals.CHLD]),
     descriptorLimit: raiseDescriptorLimit(),
     said: new Map(),
+    samples: samples(),
     scanDue: sys.monotonic(),
     ending: null,
   };
-  warmUp();
   sys.subreaper(); // a service whose runsv was killed stays in the tree
-  return runTurns({
-    who,
-    fds: () => (state.watch.fd < 0 ? [state.signalFd] : [state.signalFd, state.watch.fd]),
-    deadline: () => nextDeadline(state),
-    turn: () => turn(state),
-  });
+  return runTurns({ who, state, fds: descriptors, deadline: nextDeadline, turn });
+}
+
+function descriptors({ signalFd, watch }: Runsvdir): readonly number[] {
+  return watch.fd < 0 ? [signalFd] : [signalFd, watch.fd];
 }
 
 function raiseDescriptorLimit(): readonly [number, number] {
@@ -319,7 +319,7 @@ function startDue(state: Runsvdir, now: Millis): void {
 }
 
 /** In the child: it becomes the supervisor. */
-function runChild(state: Runsvdir, { name, pipe: fd }: Child): number {
+function runChild(state: Runsvdir, { name, pipe: fd }: Child): Outcome {
   const [soft, hard] = state.descriptorLimit;
   sys.setrlimit(sys.RLIMIT_NOFILE, soft, hard);
   if (state.sessions) sys.setsid();
@@ -329,9 +329,9 @@ function runChild(state: Runsvdir, { name, pipe: fd }: Child): number {
 
 /** The pipe of a service with a log: we keep the read end, runsv and the logger inherit it. */
 function makeLogPipe(state: Runsvdir, name: string): number {
+  const log = sys.stat(`${state.directory}/${name}/log`);
+  if (typeof log === "number" || !isDirectory(log)) return -1; // runsv says what is wrong there
   try {
-    const log = statIfThere(`${state.directory}/${name}/log`);
-    if (log === null || !isDirectory(log)) return -1;
     const [read, write] = pipe();
     close(write); // runsv opens it through /proc/self/fd
     return read;

@@ -6,7 +6,7 @@ import { diskRetryMs } from "../core/limits.ts";
 import { errnos, sentence } from "../core/message.ts";
 import { hardRoom, prefixMaxBytes, softRoom } from "../core/rotate.ts";
 import { labelText, type Millis, utcText } from "../core/time.ts";
-import { openSignals, readSignals, runTurns } from "../sys/loop.ts";
+import { type Outcome, openSignals, readSignals, runTurns } from "../sys/loop.ts";
 import { complain } from "../sys/posix.ts";
 import {
   appendBytes,
@@ -63,7 +63,7 @@ interface Logger {
   ended: boolean;
 }
 
-export function main(argv: readonly string[]): number {
+export function main(argv: readonly string[]): Outcome {
   const options = parseOptions(argv);
   if (options === null) {
     complain(`usage: ${argv[0]} ${usage}\n`);
@@ -81,14 +81,12 @@ export function main(argv: readonly string[]): number {
     ending: false,
     ended: false,
   };
-  const both = [logger.signalFd, 0];
-  const held = [logger.signalFd];
-  return runTurns({
-    who,
-    fds: () => (logger.retryAt === null ? both : held),
-    deadline: () => nextDeadline(logger),
-    turn: (ready) => turn(logger, ready.includes(0)),
-  });
+  return runTurns({ who, state: logger, fds: descriptors, deadline: nextDeadline, turn });
+}
+
+/** The input is held back while a directory cannot be written. */
+function descriptors({ signalFd, retryAt }: Logger): readonly number[] {
+  return retryAt === null ? [signalFd, 0] : [signalFd];
 }
 
 function openDirectories(options: Options): LogDirectory[] {
@@ -112,7 +110,8 @@ function nextDeadline(logger: Logger): Millis | null {
   return first;
 }
 
-function turn(logger: Logger, inputReady: boolean): number | null {
+function turn(logger: Logger, ready: readonly number[]): number | null {
+  const inputReady = ready.includes(0);
   for (const number of readSignals(logger.signalFd)) onSignal(logger, number);
   if (logger.directories.length === 0) return 111;
   if (logger.retryAt !== null) {

@@ -86,7 +86,7 @@ JSValue sys_splice(ARGS) {
 	double offset;
 	if (JS_ToFloat64(ctx, &offset, argv[2]) < 0) return JS_EXCEPTION;
 	FAULT("splice", EINVAL);
-	loff_t place = (loff_t)offset;
+	off_t place = (off_t)offset;
 	return outcome(ctx, splice(int_in(ctx, argv[0]), NULL, int_in(ctx, argv[1]), &place,
 	                           (size_t)int_in(ctx, argv[3]), SPLICE_F_NONBLOCK));
 }

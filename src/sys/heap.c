@@ -1,13 +1,21 @@
 /* The engine's memory, laid out so that a forked supervisor shares as much of it as can be.
  *
+ * Reading a JavaScript object writes to it: the engine counts references in it. So a child
+ * dirties nearly every page it uses, though most of them hold, once it waits again, just what
+ * they held before. heap_freeze() makes the arena a private mapping of a memory file, before the
+ * first fork; heap_settle(), before every wait, gives back each page that equals the file, which
+ * all processes share, and the part of the stack that is not in use.
+ *
  * The engine takes small blocks from pools of one page each, with reference counts in them: a
  * pool that straddles two pages would dirty both. So a request of about a page gets a whole
  * one, from the bottom of an arena beside the program's data (which costs no page table of its
  * own). Larger and odd blocks are packed from the arena's top, in size classes; those above
  * 16 kB are mappings of their own. */
+#define _GNU_SOURCE
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "sys.h"
 
@@ -30,6 +38,8 @@ union freed {
 
 static _Alignas(PAGE) char arena[ARENA];
 static char *bottom = arena, *top = arena + ARENA;
+static const char *frozen; /* the arena as it was, read-only; NULL: not frozen */
+static size_t frozen_gap, frozen_top; /* between these offsets it was not in use */
 static union freed *free_pages, *free_blocks[CLASSES];
 
 /* 16, 32 ... 512, then four steps to every doubling, up to 16 kB. */
@@ -139,3 +149,55 @@ static void *heap_realloc(JSMallocState *state, void *memory, size_t size) {
 }
 
 const JSMallocFunctions heap_functions = {heap_malloc, heap_free, heap_realloc, usable_size};
+
+/* --- Sharing ------------------------------------------------------------------------- */
+
+static int write_whole(int fd, const char *bytes, size_t size) {
+	while (size > 0) {
+		ssize_t written = write(fd, bytes, size);
+		if (written <= 0) return -1;
+		bytes += written, size -= (size_t)written;
+	}
+	return 0;
+}
+
+void heap_freeze(void) {
+	static int tried;
+	if (tried++) return;
+	int fd = memfd_create("trinit-heap", MFD_CLOEXEC);
+	if (fd < 0) return; /* nothing is lost but memory */
+	if (write_whole(fd, arena, ARENA) == 0) {
+		void *copy = mmap(NULL, ARENA, PROT_READ, MAP_SHARED, fd, 0);
+		int rights = PROT_READ | PROT_WRITE, how = MAP_PRIVATE | MAP_FIXED;
+		if (copy != MAP_FAILED && mmap(arena, ARENA, rights, how, fd, 0) != MAP_FAILED)
+			frozen = copy;
+	}
+	int inside = bottom >= arena && bottom <= arena + ARENA; /* or it has moved on */
+	frozen_gap = inside ? ((size_t)(bottom - arena) + PAGE - 1) & ~(size_t)(PAGE - 1) : ARENA;
+	frozen_top = inside ? (size_t)(top - arena) & ~(size_t)(PAGE - 1) : ARENA;
+	close(fd);
+}
+
+/* Pages of the stack below this frame hold nothing that is needed any more. */
+static void give_back_stack(void) {
+	char here;
+	uintptr_t low = ((uintptr_t)&here - PAGE) & ~(uintptr_t)(PAGE - 1);
+	madvise((void *)(low - 32 * PAGE), 32 * PAGE, MADV_DONTNEED);
+}
+
+/* Gives back the pages of a part of the arena that are as they were. */
+static void settle(size_t from, size_t end) {
+	for (size_t to; from < end; from = to) {
+		int same = memcmp(arena + from, frozen + from, PAGE) == 0;
+		for (to = from + PAGE; to < end; to += PAGE)
+			if ((memcmp(arena + to, frozen + to, PAGE) == 0) != same) break;
+		if (same) madvise(arena + from, to - from, MADV_DONTNEED);
+	}
+}
+
+void heap_settle(void) {
+	if (!frozen) return;
+	settle(0, frozen_gap);
+	settle(frozen_top, ARENA);
+	give_back_stack();
+}

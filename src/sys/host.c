@@ -102,12 +102,8 @@ int main(int argc, char **argv) {
 		fprintf(stderr, "%s: fatal: unable to start the engine: out of memory\n", applet->name);
 		return 111;
 	}
-	int code = 111;
 	JSValue result = run_applet(ctx, applet, argc, argv);
-	if (JS_IsException(result))
-		report_exception(ctx, applet->name);
-	else if (JS_ToInt32(ctx, &code, result) < 0)
-		code = 111;
+	int code = run_program(ctx, result, applet->name);
 #ifdef TRINIT_ASAN
 	JS_FreeValue(ctx, result); /* so that what leaks is seen */
 	JS_FreeContext(ctx);

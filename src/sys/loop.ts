@@ -6,42 +6,60 @@ import { errnos, sentence } from "../core/message.ts";
 import type { Millis } from "../core/time.ts";
 import { complain, reasonOf, SysError } from "./posix.ts";
 
-/** What a program gives the loop: what to wait for, and what to do then. */
-export interface Turns {
+/** What a program that stays returns from main: how it waits, and what it does then. No function
+ * here closes over anything, so that forked supervisors share all of them. */
+export interface Turns<State> {
   /** For messages: `runsv web`. */
   readonly who: string;
+  readonly state: State;
   /** The descriptors to wait for. */
-  fds(): readonly number[];
+  fds(state: State): readonly number[];
   /** When to take a turn though nothing came; null: never. */
-  deadline(): Millis | null;
-  /** One turn; an exit code ends the loop, null goes on. Asked again after every wait, however
+  deadline(state: State): Millis | null;
+  /** One turn; an exit code ends the program, null goes on. Asked again after every wait, however
    * it ended, so a turn finds out by itself what there is to do. */
-  turn(ready: readonly number[]): number | null;
+  turn(state: State, ready: readonly number[]): number | null;
+}
+
+/** An exit code, or turns to take: what main returns. */
+export type Outcome = number | Loop;
+
+/** Turns as wait.c takes them. */
+interface Loop {
+  take(ready: readonly number[]): number | readonly number[];
 }
 
 /** The ready descriptors; waits until `until`, for ever when that is null. */
 export function waitReady(fds: readonly number[], until: Millis | null): readonly number[] {
-  const rest = until === null ? -1 : Math.max(0, Math.ceil(until - sys.monotonic()));
-  const ready = sys.poll(fds, Math.min(rest, 0x7fffffff));
+  const ready = sys.poll(fds, until === null ? -1 : restOf(until));
   if (typeof ready !== "number") return ready;
   if (ready === -errnos.EINTR) return [];
   throw new SysError("poll", -ready, "");
 }
 
-/** Takes turns until one of them says that this was the last. */
-export function runTurns(turns: Turns): number {
-  let ready: readonly number[] = [];
-  for (;;) {
-    try {
-      const code = turns.turn(ready);
-      if (code !== null) return code;
-      ready = waitReady(turns.fds(), turns.deadline());
-    } catch (error) {
-      ready = [];
-      complain(sentence(turns.who, "warning", "fault in the program, going on", reasonOf(error)));
-      waitReady([], sys.monotonic() + faultPauseMs);
-    }
+/** The loop of a program: wait.c calls `take` after every wait, until it gets an exit code. */
+export function runTurns<State>(turns: Turns<State>): Outcome {
+  const { who, state, fds, deadline, turn } = turns;
+  return { who, state, fds, deadline, turn, take: takeTurn } as Loop;
+}
+
+/** One turn, and [milliseconds, ...descriptors] to wait for before the next. */
+function takeTurn(this: Turns<unknown>, ready: readonly number[]): number | readonly number[] {
+  try {
+    const code = this.turn(this.state, ready);
+    if (code !== null) return code;
+    const until = this.deadline(this.state);
+    return [until === null ? -1 : restOf(until), ...this.fds(this.state)];
+  } catch (error) {
+    const what = "fault in the program, going on";
+    complain(sentence(this.who, "warning", what, reasonOf(error)));
+    return [faultPauseMs];
   }
+}
+
+/** Milliseconds from now until then, for poll(2): never before it. */
+function restOf(until: Millis): number {
+  return Math.max(0, Math.min(Math.ceil(until - sys.monotonic()), 0x7fffffff));
 }
 
 /** A descriptor that signals come from, as numbers. */

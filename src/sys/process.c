@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -137,6 +136,7 @@ static void restore_signals(void) {
 }
 
 #define TITLE_MAX 1024
+#define FORK_MAX 1000 /* limits.ts: servicesMax */
 
 /* --- Titles: what ps, pgrep and pidof show ----------------------------------------------- */
 
@@ -150,11 +150,15 @@ static int read_small(const char *path, char *text, size_t size) {
 	return got > 0 ? 0 : -1;
 }
 
+/* A proc(5) stat from its third field on; NULL when it is none. */
+static const char *after_name(const char *stat) {
+	const char *paren = strrchr(stat, ')');
+	return paren && paren[1] == ' ' ? paren + 2 : NULL;
+}
+
 /* /proc/self/stat without the name, from its third field on; NULL where there is no /proc. */
 static const char *own_stat(char *text, size_t size) {
-	if (read_small("/proc/self/stat", text, size) < 0) return NULL;
-	const char *paren = strrchr(text, ')');
-	return paren ? paren + 2 : NULL;
+	return read_small("/proc/self/stat", text, size) < 0 ? NULL : after_name(text);
 }
 
 /* Field `number` of proc(5)'s list, which counts from 1. */
@@ -164,26 +168,24 @@ static unsigned long stat_field(const char *from_third, int number) {
 	return at ? strtoul(at, NULL, 10) : 0;
 }
 
+static char title_area[TITLE_MAX];
+
 /* A new place for the command line: works at any length, also with no environment. */
 static int move_title(const char *title, size_t size) {
 	char text[1024];
 	const char *stat = own_stat(text, sizeof text);
 	if (!stat) return -1;
-	char *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (page == MAP_FAILED) return -1;
-	memcpy(page, title, size);
+	memcpy(title_area, title, size);
 	struct prctl_mm_map map = {
 		.start_code = stat_field(stat, 26), .end_code = stat_field(stat, 27),
 		.start_data = stat_field(stat, 45), .end_data = stat_field(stat, 46),
 		.start_brk = stat_field(stat, 47), .brk = (uintptr_t)syscall(SYS_brk, 0),
 		.start_stack = stat_field(stat, 28),
-		.arg_start = (uintptr_t)page, .arg_end = (uintptr_t)page + size,
+		.arg_start = (uintptr_t)title_area, .arg_end = (uintptr_t)title_area + size,
 		.env_start = stat_field(stat, 50), .env_end = stat_field(stat, 51),
 		.exe_fd = (uint32_t)-1,
 	};
-	if (prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0) == 0) return 0;
-	munmap(page, size);
-	return -1;
+	return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0);
 }
 
 /* Sets the name and the command line to argv, whose strings are joined by NULs. */
@@ -258,40 +260,24 @@ static int compare_ints(const void *a, const void *b) {
 	return *(const int *)a - *(const int *)b;
 }
 
-/* One child of fork(): everything it needs is made before the first fork. */
-struct forked {
+/* In the child: what it keeps open, its title, and then main(index), whose exit code is its. */
+static void run_forked(JSContext *ctx, JSValueConst *argv, int index) {
 	char title[TITLE_MAX];
-	size_t title_size;
-	int keep[4], keep_count;
-	pid_t pid;
-};
-
-static int forked_in(JSContext *ctx, JSValueConst titles, JSValueConst keeps, int index,
-                     struct forked *child) {
-	JSValue title = JS_GetPropertyUint32(ctx, titles, (uint32_t)index);
-	JSValue keep = JS_GetPropertyUint32(ctx, keeps, (uint32_t)index);
-	child->title_size = joined_in(ctx, title, child->title, sizeof child->title);
-	child->keep_count = length_in(ctx, keep);
-	if (child->keep_count > 4) child->keep_count = 4;
-	for (int i = 0; i < child->keep_count; i++) child->keep[i] = int_at(ctx, keep, i);
-	qsort(child->keep, (size_t)child->keep_count, sizeof *child->keep, compare_ints);
-	JS_FreeValue(ctx, title);
-	JS_FreeValue(ctx, keep);
-	return child->title_size == 0 ? -1 : 0;
-}
-
-static void run_forked(JSContext *ctx, JSValueConst main, int index, const struct forked *child) {
-	close_others(child->keep, child->keep_count);
+	int keep[4], code = 111;
+	JSValue words = JS_GetPropertyUint32(ctx, argv[1], (uint32_t)index);
+	JSValue fds = JS_GetPropertyUint32(ctx, argv[2], (uint32_t)index);
+	int count = length_in(ctx, fds) < 4 ? length_in(ctx, fds) : 4;
+	for (int i = 0; i < count; i++) keep[i] = int_at(ctx, fds, i);
+	qsort(keep, (size_t)count, sizeof *keep, compare_ints);
+	close_others(keep, count);
 	restore_signals();
 	signal(SIGPIPE, SIG_IGN);
-	set_title(child->title, child->title_size);
-	int code = 111;
+	size_t size = joined_in(ctx, words, title, sizeof title);
+	if (size > 0) set_title(title, size);
+	JS_FreeValue(ctx, words);
+	JS_FreeValue(ctx, fds);
 	JSValue argument = JS_NewInt32(ctx, index);
-	JSValue result = JS_Call(ctx, main, JS_UNDEFINED, 1, &argument);
-	if (JS_IsException(result))
-		report_exception(ctx, child->title);
-	else
-		code = int_in(ctx, result);
+	code = run_program(ctx, JS_Call(ctx, argv[0], JS_UNDEFINED, 1, &argument), title);
 	_exit(code);
 }
 
@@ -300,27 +286,23 @@ static void run_forked(JSContext *ctx, JSValueConst main, int index, const struc
 JSValue sys_fork(ARGS) {
 	UNUSED_ARGS;
 	int count = length_in(ctx, argv[1]);
-	struct forked *children = js_mallocz(ctx, sizeof *children * ((size_t)count + 1));
-	if (!children) return JS_EXCEPTION;
-	for (int i = 0; i < count; i++) {
-		if (forked_in(ctx, argv[1], argv[2], i, &children[i]) == 0) continue;
-		js_free(ctx, children);
-		return JS_EXCEPTION;
-	}
+	pid_t pids[FORK_MAX];
+	if (count > FORK_MAX) return engine_throw_type(ctx, "fork of %d children", count);
+	heap_freeze();
+	heap_settle();
 	for (int i = 0; i < count; i++) {
 		errno = EAGAIN;
 #ifdef TRINIT_FAULTS
-		children[i].pid = fault_armed("fork") ? -1 : fork();
+		pids[i] = fault_armed("fork") ? -1 : fork();
 #else
-		children[i].pid = fork();
+		pids[i] = fork();
 #endif
-		if (children[i].pid == 0) run_forked(ctx, argv[0], i, &children[i]);
-		if (children[i].pid < 0) children[i].pid = -errno;
+		if (pids[i] == 0) run_forked(ctx, argv, i);
+		if (pids[i] < 0) pids[i] = -errno;
 	}
-	JSValue pids = JS_NewArray(ctx);
-	for (int i = 0; i < count; i++) push_int(ctx, pids, (uint32_t)i, children[i].pid);
-	js_free(ctx, children);
-	return pids;
+	JSValue result = JS_NewArray(ctx);
+	for (int i = 0; i < count; i++) push_int(ctx, result, (uint32_t)i, pids[i]);
+	return result;
 }
 
 #define SPAWN_FDS 8
@@ -347,6 +329,30 @@ static int write_birth(const char *path) {
 	int written = write(fd, line, (size_t)size) == size;
 	close(fd);
 	return written ? 0 : -1;
+}
+
+/* living(path) -> pid | 0 */
+JSValue sys_living(ARGS) {
+	UNUSED_ARGS;
+	char record[128], boot[64], recorded_boot[64], proc[64], text[1024];
+	unsigned long start;
+	int pid, found = 0;
+	JSValue result;
+	char *path = path_in(ctx, argv[0], &result);
+	if (!path) return result;
+	int got = read_small(path, record, sizeof record);
+	give_scratch(ctx, path);
+	if (got < 0 || sscanf(record, "%d %lu %63s", &pid, &start, recorded_boot) != 3)
+		return JS_NewInt32(ctx, 0);
+	snprintf(proc, sizeof proc, "/proc/%d/stat", pid);
+	if (read_small(proc, text, sizeof text) == 0 &&
+	    read_small("/proc/sys/kernel/random/boot_id", boot, sizeof boot) == 0) {
+		const char *stat = after_name(text);
+		boot[strcspn(boot, "\n")] = 0;
+		found = stat && *stat != 'Z' && *stat != 'X' && stat_field(stat, 22) == start &&
+		        strcmp(boot, recorded_boot) == 0;
+	}
+	return JS_NewInt32(ctx, found ? pid : 0);
 }
 
 /* birth(path) -> 0 | -errno */

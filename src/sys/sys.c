@@ -163,6 +163,7 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(getenv, 1),
 	SYS_CALL(settitle, 1),
 	SYS_CALL(birth, 1),
+	SYS_CALL(living, 1),
 	SYS_CALL(fork, 3),
 	SYS_CALL(spawn, 1),
 	SYS_CALL(monotonic, 0),

@@ -119,11 +119,14 @@ declare const sys: {
   /** Writes `PID START BOOT` of this process into a file: START is field 22 of proc(5)'s stat,
    * clock ticks since boot, BOOT the kernel's boot id. Fails where there is no /proc. */
   birth(path: Bytes): number;
-  /** Forks one child per argv. Returns in the parent only, pids or -errno in their order: child i
+  /** The pid of a birth record while that very process lives; 0 when it has ended, the system was
+   * booted since, or there is no such record. */
+  living(path: Bytes): number;
+  /** Forks one child per argv, at most 1000. Returns in the parent only, pids or -errno in their order: child i
    * closes all but 0-2 and keepFds[i] (at most 4), has its signals as before signalfd, gets
-   * argvs[i] as its title (at most 1024 bytes), calls main(i) once and exits. */
+   * argvs[i] as its title (at most 1024 bytes), does what host.c does with main(i). */
   fork(
-    main: (index: number) => number,
+    main: (index: number) => number | object,
     argvs: readonly (readonly Bytes[])[],
     keepFds: readonly (readonly number[])[],
   ): number[];
@@ -180,4 +183,4 @@ declare const VERSION: string;
 
 /** Set by the build: main of every program in this family, loaded with it in this order. A
  * supervisor calls its logger this way, so that what supervises lies together in memory. */
-declare const programs: Readonly<Record<"svlogd", (argv: readonly Bytes[]) => number>>;
+declare const programs: Readonly<Record<"svlogd", (argv: readonly Bytes[]) => number | object>>;

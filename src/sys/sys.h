@@ -27,6 +27,10 @@ extern sigset_t handled;
 /* Installs `sys` into the global object; 0, or -1 with an exception pending. */
 int sys_install(JSContext *ctx);
 
+/* What comes of what main returned: the exit code, which is that, or that of the last of the
+ * turns that it wants taken (loop.ts). */
+int run_program(JSContext *ctx, JSValue result, const char *name);
+
 /* Prints the pending exception as `NAME: fatal: ...` with its stack, and clears it. */
 void report_exception(JSContext *ctx, const char *name);
 
@@ -49,8 +53,10 @@ void push_int(JSContext *ctx, JSValueConst array, uint32_t index, int64_t number
 uint8_t *buffer_in(JSContext *ctx, JSValueConst value, size_t *size);
 uint8_t *range_in(ARGS, size_t *size);
 
-/* heap.c: the engine's memory. */
+/* heap.c: the engine's memory; what to call before the first fork, and before every wait. */
 extern const JSMallocFunctions heap_functions;
+void heap_freeze(void);
+void heap_settle(void);
 
 /* Fault points: only a build with TRINIT_FAULTS has them. */
 #ifdef TRINIT_FAULTS
@@ -118,6 +124,7 @@ JSValue sys_exit(ARGS);
 JSValue sys_getenv(ARGS);
 JSValue sys_settitle(ARGS);
 JSValue sys_birth(ARGS);
+JSValue sys_living(ARGS);
 JSValue sys_fork(ARGS);
 JSValue sys_spawn(ARGS);
 

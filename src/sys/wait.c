@@ -11,20 +11,76 @@
 
 #include "sys.h"
 
-/* poll(fds, milliseconds) -> the fds that are ready | -errno */
-JSValue sys_poll(ARGS) {
-	UNUSED_ARGS;
-	struct pollfd fds[64];
-	int count = length_in(ctx, argv[0]);
-	if (count > 64) return engine_throw_type(ctx, "poll on %d descriptors", count);
-	for (int i = 0; i < count; i++)
-		fds[i] = (struct pollfd){.fd = int_at(ctx, argv[0], i), .events = POLLIN};
-	if (poll(fds, (nfds_t)count, int_in(ctx, argv[1])) < 0) return outcome(ctx, -1);
+#define WAIT_FDS 64
+
+/* Waits until a descriptor is ready; what the heap shares is given back before it blocks. */
+static int wait_ready(struct pollfd *fds, int count, int milliseconds) {
+	int found = poll(fds, (nfds_t)count, 0);
+	if (found != 0 || milliseconds == 0) return found;
+	heap_settle();
+	return poll(fds, (nfds_t)count, milliseconds);
+}
+
+static JSValue ready_out(JSContext *ctx, const struct pollfd *fds, int count) {
 	JSValue ready = JS_NewArray(ctx);
 	uint32_t used = 0;
 	for (int i = 0; i < count; i++)
 		if (fds[i].revents) push_int(ctx, ready, used++, fds[i].fd);
 	return ready;
+}
+
+/* poll(fds, milliseconds) -> the fds that are ready | -errno */
+JSValue sys_poll(ARGS) {
+	UNUSED_ARGS;
+	struct pollfd fds[WAIT_FDS];
+	int count = length_in(ctx, argv[0]);
+	if (count > WAIT_FDS) return engine_throw_type(ctx, "poll on %d descriptors", count);
+	for (int i = 0; i < count; i++)
+		fds[i] = (struct pollfd){.fd = int_at(ctx, argv[0], i), .events = POLLIN};
+	if (wait_ready(fds, count, int_in(ctx, argv[1])) < 0) return outcome(ctx, -1);
+	return ready_out(ctx, fds, count);
+}
+
+/* One turn: what it answers is an exit code, returned as such, or [milliseconds, ...fds] for the
+ * next wait, which is done here: while a supervisor waits, no JavaScript is on the stack, whose
+ * references would be counted on pages that are shared otherwise. -1: go on. */
+static int take_turn(JSContext *ctx, JSValueConst turns, const char *name, JSValue *ready) {
+	struct pollfd fds[WAIT_FDS];
+	int code = 0, count = 0, milliseconds = 1000;
+	JSValue take = JS_GetPropertyStr(ctx, turns, "take");
+	JSValue answer = JS_Call(ctx, take, turns, 1, (JSValueConst *)ready);
+	JS_FreeValue(ctx, take);
+	JS_FreeValue(ctx, *ready);
+	if (JS_IsNumber(answer)) {
+		code = int_in(ctx, answer);
+		JS_FreeValue(ctx, answer);
+		return code;
+	}
+	if (JS_IsException(answer)) { /* not even its own catch got through: out of memory */
+		report_exception(ctx, name);
+	} else {
+		milliseconds = int_at(ctx, answer, 0);
+		count = length_in(ctx, answer) - 1;
+		if (count > WAIT_FDS) count = WAIT_FDS;
+	}
+	for (int i = 0; i < count; i++)
+		fds[i] = (struct pollfd){.fd = int_at(ctx, answer, i + 1), .events = POLLIN};
+	JS_FreeValue(ctx, answer);
+	int found = wait_ready(fds, count, milliseconds);
+	*ready = ready_out(ctx, fds, found < 0 ? 0 : count);
+	return -1;
+}
+
+int run_program(JSContext *ctx, JSValue result, const char *name) {
+	if (JS_IsException(result)) {
+		report_exception(ctx, name);
+		return 111;
+	}
+	if (JS_IsNumber(result)) return int_in(ctx, result);
+	JSValue ready = JS_NewArray(ctx);
+	int code;
+	while ((code = take_turn(ctx, result, name, &ready)) < 0) continue;
+	return code;
 }
 
 /* signalfd(signals) -> fd | -errno */

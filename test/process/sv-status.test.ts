@@ -88,7 +88,8 @@ test("names with any byte in them", async (t) => {
 
 test("a name that is no UTF-8", async (t) => {
   const scan = tempDir(t);
-  const script = `mkdir "$1/$(printf 'caf\\351')" && SVDIR=$1 exec "$2" status "$(printf 'caf\\351')"`;
+  const name = `"$(printf 'caf\\351')"`;
+  const script = `mkdir "$1"/${name} && SVDIR=$1 exec "$2" status ${name}`;
   const { stdout } = await run(t, "/bin/sh", ["-c", script, "sh", scan, bin("sv")]);
   assert.equal(stdout, "warning: caf\xe9: unable to open supervise/ok: file does not exist\n");
 });

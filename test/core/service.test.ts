@@ -1,0 +1,274 @@
+// What a service does, one sentence at a time. That nothing else happens is service-walk's.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { commands, type Letter, type Signal } from "../../src/core/commands.ts";
+import { forkRetryMs, restartPauseMs, scriptsMax } from "../../src/core/limits.ts";
+import {
+  deadline,
+  type Effect,
+  type Event,
+  isOver,
+  newService,
+  type Service,
+  step,
+} from "../../src/core/service.ts";
+
+const start = 1_000_000;
+const exit = { code: 0, status: 0 };
+const started: Event = { kind: "started", pid: 7 };
+const noScript: Event = { kind: "scriptEnded", ok: false };
+const scriptOk: Event = { kind: "scriptEnded", ok: true };
+const ended: Event = { kind: "ended", exit };
+const noFinish: Event = { kind: "startFailed", cause: "absent" };
+const noFork: Event = { kind: "startFailed", cause: "fork" };
+const timeout: Event = { kind: "timeout" };
+const retire: Event = { kind: "retire" };
+
+function told(letter: Letter): Event {
+  return { kind: "command", letter };
+}
+
+interface Life {
+  readonly service: Service;
+  /** Without the announcements. */
+  readonly effects: readonly Effect[];
+}
+
+/** The events one after the other, all at one time. */
+function after(service: Service, events: readonly Event[], now = start): Life {
+  let life: Life = { service, effects: [] };
+  for (const event of events) {
+    const next = step(life.service, event, now);
+    const effects = next.effects.filter(({ kind }) => kind !== "announce");
+    life = { service: next.service, effects: [...life.effects, ...effects] };
+  }
+  return life;
+}
+
+function signalsOf({ effects }: Life): Signal[] {
+  return effects.flatMap((effect) => (effect.kind === "signal" ? [effect.signal] : []));
+}
+
+const begun: readonly Event[] = [{ kind: "begin", up: true }, timeout];
+const running = after(newService(false), [...begun, noScript, started]).service;
+const logging = after(newService(true), [...begun, started]).service;
+const idle = after(newService(false), [{ kind: "begin", up: false }]).service;
+/** Long enough for a start at once. */
+const later = start + restartPauseMs;
+
+test("a service that begins up is started at once, after control/u", () => {
+  const { service, effects } = after(newService(false), begun);
+  assert.deepEqual(effects, [{ kind: "startScript", letter: "u" }]);
+  assert.deepEqual(after(service, [scriptOk]).effects, [{ kind: "startRun" }]);
+});
+
+test("a service with a down file waits for u", () => {
+  assert.equal(deadline(idle), null);
+  assert.equal(after(idle, [timeout]).effects.length, 0);
+  assert.deepEqual(after(idle, [told("u"), timeout, noScript]).effects.at(-1), {
+    kind: "startRun",
+  });
+});
+
+test("d while control/u runs: it is not started", () => {
+  const { effects, service } = after(idle, [told("u"), timeout, told("d"), scriptOk]);
+  assert.deepEqual(effects, [{ kind: "startScript", letter: "u" }]);
+  assert.equal(service.due, null);
+});
+
+test("d and u while control/u runs: it is started once", () => {
+  const { effects } = after(idle, [told("u"), timeout, told("d"), told("u"), scriptOk, timeout]);
+  assert.equal(effects.filter(({ kind }) => kind === "startRun").length, 1);
+});
+
+test("only the end of its process makes it down", () => {
+  const killed = after(running, [told("k"), noScript]);
+  assert.deepEqual(signalsOf(killed), ["KILL"]);
+  assert.deepEqual([killed.service.state, killed.service.pid], ["run", 7]);
+  assert.equal(after(killed.service, [told("u"), timeout]).effects.length, 0);
+});
+
+test("what lived for a second is started again at once, the others after a second", () => {
+  for (const [livedMs, due] of [
+    [restartPauseMs, start + restartPauseMs],
+    [restartPauseMs - 1, start + 2 * restartPauseMs - 1],
+  ] as const) {
+    assert.equal(after(running, [ended, noFinish], start + livedMs).service.due, due);
+  }
+});
+
+test("u in the pause cuts it short, but not below one start a second", () => {
+  const pausing = after(running, [ended, noFinish], start + 900).service;
+  assert.equal(pausing.due, start + 1900);
+  assert.equal(after(pausing, [told("u")], start + 950).service.due, start + restartPauseMs);
+  assert.equal(after(pausing, [told("u")], start + 1500).service.due, start + 1500);
+});
+
+test("d in the pause ends it, and x leaves at once", () => {
+  const pausing = after(running, [ended, noFinish]).service;
+  assert.equal(after(pausing, [told("d")]).service.due, null);
+  assert.deepEqual(after(pausing, [told("x")]).effects, [{ kind: "leave" }]);
+});
+
+test("d sends TERM and CONT, then asks control/d", () => {
+  const first = after(running, [told("d"), noScript]);
+  assert.deepEqual(first.effects.slice(1), [
+    { kind: "signal", pid: 7, signal: "TERM" },
+    { kind: "signal", pid: 7, signal: "CONT" },
+    { kind: "startScript", letter: "d" },
+  ]);
+  assert.equal(first.service.gotTerm, true);
+  assert.deepEqual(after(first.service, [scriptOk]).effects, []);
+});
+
+test("control/t that exits 0 stands for TERM, not for CONT", () => {
+  const { service, effects } = after(running, [told("x"), scriptOk]);
+  assert.deepEqual(signalsOf({ service, effects }), ["CONT"]);
+  assert.equal(service.gotTerm, false);
+});
+
+for (const [letter, signal] of [
+  ["t", "TERM"],
+  ["k", "KILL"],
+  ["p", "STOP"],
+  ["c", "CONT"],
+  ["h", "HUP"],
+  ["a", "ALRM"],
+  ["i", "INT"],
+  ["q", "QUIT"],
+  ["1", "USR1"],
+  ["2", "USR2"],
+] as const) {
+  // biome-ignore format: a table
+  test(`${letter} sends ${signal}, unless control/${letter} exits 0`, () => {
+    assert.deepEqual(signalsOf(after(running, [told(letter), noScript])), [signal]);
+    assert.deepEqual(signalsOf(after(running, [told(letter), scriptOk])), []);
+    assert.deepEqual(signalsOf(after(logging, [told(letter)])), [signal]);
+    assert.deepEqual(after(idle, [told(letter)]).effects, []);
+    assert.equal(after(running, [told(letter), noScript]).service.want, "up");
+    const finishing = after(running, [ended, { kind: "started", pid: 8 }]).service;
+    const expected = letter === "k" ? [{ kind: "signal", pid: 8, signal }] : [];
+    assert.deepEqual(after(finishing, [told(letter)]).effects, expected);
+  });
+}
+
+test("paused is from p to c, or to the next start", () => {
+  const paused = after(running, [told("p"), noScript]).service;
+  assert.equal(paused.paused, true);
+  assert.equal(after(paused, [told("c"), noScript]).service.paused, false);
+  const again = after(paused, [ended, noFinish], later);
+  assert.equal(after(again.service, [timeout, noScript, started], later).service.paused, false);
+});
+
+test("once lets what runs run, and starts nothing after it", () => {
+  const once = after(running, [told("o")]);
+  assert.deepEqual([once.effects.length, once.service.want], [0, "down"]);
+  assert.equal(after(once.service, [ended, noFinish], later).service.due, null);
+});
+
+test("once after d, while it is still ending, is the start after that", () => {
+  for (const script of [noScript, scriptOk]) {
+    const down = after(running, [told("d"), script, noScript]).service;
+    const once = after(down, [told("o"), ended, noFinish], later).service;
+    assert.equal(once.due, later);
+    const second = after(once, [timeout, noScript, started], later).service;
+    assert.equal(after(second, [ended, noFinish], later + restartPauseMs).service.due, null);
+  }
+});
+
+test("once while finish runs is the start after that; d takes it back", () => {
+  const finishing = after(running, [ended, { kind: "started", pid: 8 }], later).service;
+  assert.equal(after(finishing, [told("o"), ended], later).service.due, later);
+  assert.equal(after(finishing, [told("o"), told("d"), ended], later).service.due, null);
+});
+
+test("finish hears how run ended, and 111 0 when it could not be started", () => {
+  const died = { code: -1, status: 139 };
+  const { effects } = after(running, [{ kind: "ended", exit: died }]);
+  assert.deepEqual(effects, [{ kind: "startFinish", exit: died }]);
+  const failed = after(idle, [
+    told("u"),
+    timeout,
+    noScript,
+    { kind: "startFailed", cause: "exec" },
+  ]);
+  assert.deepEqual(failed.effects.at(-1), { kind: "startFinish", exit: { code: 111, status: 0 } });
+});
+
+test("a failed fork is tried again after a while, and at once after u", () => {
+  const failed = after(idle, [told("u"), timeout, noScript, noFork]).service;
+  assert.equal(failed.due, start + forkRetryMs);
+  assert.equal(after(failed, [told("u")]).service.due, start);
+  const finishing = after(running, [ended, noFork]).service;
+  assert.deepEqual([finishing.state, finishing.due], ["finish", start + forkRetryMs]);
+  const { effects } = after(finishing, [timeout], start + forkRetryMs);
+  assert.deepEqual(effects, [{ kind: "startFinish", exit }]);
+});
+
+test("x is over when the process and the control scripts have ended", () => {
+  // It used to leave while control/x was waiting for a control/t that hung.
+  const ending = after(running, [told("x"), ended, noFinish]);
+  assert.deepEqual([ending.service.state, isOver(ending.service)], ["down", false]);
+  const scripts = after(ending.service, [noScript]);
+  assert.deepEqual(scripts.effects, [{ kind: "startScript", letter: "x" }]);
+  const over = after(scripts.service, [noScript]);
+  assert.deepEqual([over.effects, isOver(over.service)], [[{ kind: "leave" }], true]);
+});
+
+test("a control script's signal reaches no other process than the one it was meant for", () => {
+  const ending = after(running, [told("t"), ended, noFinish], later).service;
+  assert.deepEqual(after(ending, [noScript], later).effects, []);
+});
+
+test("a logger ignores x and ends with its input", () => {
+  assert.deepEqual(after(logging, [told("x")]), { service: logging, effects: [] });
+  const retired = after(logging, [retire]);
+  assert.deepEqual(retired.effects, []);
+  assert.deepEqual(after(retired.service, [ended]).effects, [{ kind: "leave" }]);
+});
+
+test("a logger that is retired stays so, whatever it is told", () => {
+  // u, d and o used to take it back, and then runsv never ended.
+  for (const letter of ["u", "d", "o", "t"] as const) {
+    const { service } = after(logging, [retire, told(letter), ended]);
+    assert.equal(isOver(service), true, letter);
+  }
+});
+
+test("a logger that was told to end before it is retired is started once more", () => {
+  const { service } = after(logging, [told("t"), retire, ended], later);
+  assert.deepEqual([service.due, isOver(service)], [later, false]);
+  const last = after(service, [timeout, { kind: "started", pid: 9 }, ended], later).service;
+  assert.equal(isOver(last), true);
+});
+
+test("what was taken over is as its status said", () => {
+  const { service } = after(newService(false), [
+    { kind: "adopted", state: "run", pid: 7, want: "down", paused: true, gotTerm: true },
+  ]);
+  assert.deepEqual([service.paused, service.gotTerm, service.want], [true, true, "down"]);
+  assert.equal(after(service, [told("o"), ended, noFinish], later).service.due, later);
+});
+
+test("a flood of commands behind a control script that hangs is bounded, the last ones count", () => {
+  let service = after(running, [told("h")]).service;
+  for (let i = 0; i < 10_000; i++) {
+    service = after(service, [told(["t", "p", "c", "d", "1"][i % 5] as Letter)]).service;
+  }
+  assert.ok(service.scripts.length <= scriptsMax + 1, `${service.scripts.length}`);
+  service = after(service, [told("p"), told("c")]).service;
+  const life = after(
+    service,
+    service.scripts.map(() => noScript),
+  );
+  assert.deepEqual(signalsOf(life).slice(-2), ["STOP", "CONT"]);
+  assert.equal(life.service.scripts.length, 0);
+});
+
+test("every letter's want is what becomes of the service", () => {
+  for (const letter of Object.keys(commands) as Letter[]) {
+    const { want } = commands[letter];
+    const expected = want === "once" ? "down" : (want ?? "up");
+    assert.equal(after(running, [told(letter)]).service.want, expected, letter);
+  }
+});

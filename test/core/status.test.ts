@@ -1,0 +1,67 @@
+// The 20 bytes of supervise/status, both ways.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decodeStatus, encodeStatus, type Status, statText } from "../../src/core/status.ts";
+
+const since = { seconds: 0x68f0_0000, nanoseconds: 0x0123_4567 };
+const up: Status = { state: "run", want: "up", pid: 0x1234, paused: false, gotTerm: false, since };
+const down: Status = { ...up, state: "down", want: "down", pid: 0 };
+
+function hex(bytes: string): string {
+  return Buffer.from(bytes, "latin1").toString("hex");
+}
+
+test("the bytes are runit's", () => {
+  for (const [status, tail] of [
+    [up, "34120000 00 75 00 01"],
+    [{ ...up, paused: true }, "34120000 01 75 00 01"],
+    [{ ...up, want: "down", gotTerm: true }, "34120000 00 64 01 01"],
+    [{ ...up, state: "finish", pid: 0x7fff_ffff }, "ffffff7f 00 75 00 02"],
+    [down, "00000000 00 64 00 00"],
+  ] as const) {
+    const expected = `4000000068f0000a01234567${tail.replaceAll(" ", "")}`;
+    assert.equal(hex(encodeStatus(status)), expected);
+  }
+});
+
+test("what was encoded is decoded to the same", () => {
+  for (const state of ["down", "run", "finish"] as const) {
+    for (const want of ["up", "down"] as const) {
+      for (const pid of [0, 1, 255, 256, 65535, 4194304]) {
+        for (const [paused, gotTerm] of [
+          [true, false],
+          [false, true],
+        ] as const) {
+          const status: Status = { state, want, pid, paused, gotTerm, since };
+          assert.deepEqual(decodeStatus(encodeStatus(status)), status);
+        }
+      }
+    }
+  }
+});
+
+test("what is no record is null", () => {
+  const record = encodeStatus(up);
+  const bad = [
+    "",
+    record.slice(1),
+    `${record}x`,
+    record.slice(0, 18),
+    `${record.slice(0, 19)}\x03`,
+  ];
+  for (const bytes of bad) assert.equal(decodeStatus(bytes), null);
+});
+
+test("supervise/stat says it in one line", () => {
+  for (const [status, wantExit, text] of [
+    [up, false, "run\n"],
+    [down, false, "down\n"],
+    [down, true, "down\n"],
+    [{ ...up, paused: true }, false, "run, paused\n"],
+    [{ ...up, want: "down", gotTerm: true }, false, "run, got TERM, want down\n"],
+    [{ ...up, want: "down", gotTerm: true }, true, "run, got TERM, want exit\n"],
+    [{ ...up, state: "finish", want: "down" }, false, "finish, want down\n"],
+  ] as const) {
+    assert.equal(statText(status, wantExit), text);
+  }
+});
