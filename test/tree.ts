@@ -47,7 +47,7 @@ export function runsvNamed({ pid }: { readonly pid: number }, name: string): num
 }
 
 /** The pid of the one runsv of this name, another one than `before`. */
-export function runsvOf(tree: Program, name: string, before = 0): Promise<number> {
+export function runsvOf(tree: { readonly pid: number }, name: string, before = 0): Promise<number> {
   return eventually(`runsv ${name}`, () => {
     const [found] = runsvNamed(tree, name);
     return found !== before && found;

@@ -144,14 +144,13 @@ function start(who: string, options: RunsvOptions): Supervisor {
   const changed = sys.chdir(options.directory);
   if (changed < 0) throw new SysError("change to directory", -changed, "");
   const signalFd = openSignals([signals.TERM, signals.CHLD]);
-  const log = statIfThere("log");
-  if (log !== null && !isDirectory(log)) {
-    throw new Refusal("./log: not a directory");
-  }
+  const there = statIfThere("log");
+  const hasLog = there !== null && isDirectory(there);
+  if (there !== null && !hasLog) complain(sentence(who, "warning", "./log: not a directory."));
   const main = newUnit(false, openSuperviseFiles(""));
-  const logUnit = log === null ? null : newUnit(true, openSuperviseFiles("log/"));
-  const ends = log === null ? { read: -1, write: -1 } : openLogPipe(who, options.logPipe);
-  const supervisor = newSupervisor(who, main, logUnit, ends, signalFd);
+  const log = hasLog ? newUnit(true, openSuperviseFiles("log/")) : null;
+  const ends = hasLog ? openLogPipe(who, options.logPipe) : { read: -1, write: -1 };
+  const supervisor = newSupervisor(who, main, log, ends, signalFd);
   if (supervisor.log !== null) begin(supervisor, supervisor.log);
   begin(supervisor, main);
   return supervisor;
@@ -233,6 +232,8 @@ function nextDeadline(supervisor: Supervisor): Millis | null {
  * (`sv once .`) is in the pipe by now, and is heard by the service that it was meant for. */
 function turn(supervisor: Supervisor, ready: readonly number[]): number | null {
   if (FAULTS && sys.fault("turn")) throw new Error("fault point: turn");
+  if (FAULTS && sys.fault("collect"))
+    complain(`${supervisor.who}: collected ${sys.collect()} bytes`);
   settle(supervisor); // What a fault has left: the start of what is reaped now may be in it.
   const { ends } = supervisor;
   collectEnds(supervisor);

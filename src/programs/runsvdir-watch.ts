@@ -1,7 +1,8 @@
 // What runsvdir's listing depends on, as an inotify watch: its own directory, every component
 // of its path that can be replaced (a link that runsvchdir switches), and every name on the
 // way to the target of an entry. A directory is watched before it is looked at, so a change in
-// between is not missed.
+// between is not missed. What is mounted over one of them causes no event there, so mounts are
+// watched, too.
 import { linksMax } from "../core/limits.ts";
 import { errnos, reason } from "../core/message.ts";
 import { isLink, lstatIfThere } from "../sys/posix.ts";
@@ -22,6 +23,8 @@ type Names = Set<string> | null;
 export interface Watch {
   /** The inotify descriptor; -1 as long as none can be had. */
   fd: number;
+  /** Urgent data here is a change of what is mounted; -1 without /proc. */
+  readonly mounts: number;
   /** By watch number, what the last scan depended on. */
   names: Map<number, Names>;
 }
@@ -40,7 +43,13 @@ export interface Trail {
 
 /** A watch that nothing has been scanned for yet. */
 export function newWatch(): Watch {
-  return { fd: -1, names: new Map() };
+  const mounts = sys.open("/proc/self/mountinfo", sys.O_RDONLY, 0);
+  return { fd: -1, mounts: Math.max(-1, mounts), names: new Map() };
+}
+
+/** What to wait for, besides what else is waited for. */
+export function watchedFds({ fd, mounts }: Watch): readonly number[] {
+  return [...(fd < 0 ? [] : [fd]), ...(mounts < 0 ? [] : [~mounts])];
 }
 
 /** Begins a scan. An inotify instance that could not be had last time is asked for again. */
@@ -123,8 +132,8 @@ function resolve(trail: Trail, path: string, links: number): string | null {
 }
 
 /** Takes the events that came; true when one of them calls for a scan. */
-export function readChanges(watch: Watch): boolean {
-  let changed = false;
+export function readChanges(watch: Watch, ready: readonly number[]): boolean {
+  let changed = ready.includes(~watch.mounts);
   for (;;) {
     const events = watch.fd < 0 ? [] : sys.readinotify(watch.fd);
     if (typeof events === "number" || events.length === 0) return changed;

@@ -30,6 +30,7 @@ import {
   readChanges,
   type Trail,
   type Watch,
+  watchedFds,
 } from "./runsvdir-watch.ts";
 
 export const usage = "[-P] dir";
@@ -72,7 +73,7 @@ interface Runsvdir {
 export function main(argv: readonly string[]): Outcome {
   const { options, operands, valid } = parseArgs(argv, "P");
   const directory = operands[0];
-  if (!valid || directory === undefined || operands.length > 1) {
+  if (!valid || directory === undefined || operands.length > 2) {
     complain(`usage: ${argv[0]} ${usage}\n`);
     return 1;
   }
@@ -90,12 +91,13 @@ export function main(argv: readonly string[]): Outcome {
     scanDue: sys.monotonic(),
     ending: null,
   };
+  if (operands.length > 1) warn(state, "/log", "no log in the process title, using stderr");
   sys.subreaper(); // a service whose runsv was killed stays in the tree
   return runTurns({ who, state, fds: descriptors, deadline: nextDeadline, turn });
 }
 
 function descriptors({ signalFd, watch }: Runsvdir): readonly number[] {
-  return watch.fd < 0 ? [signalFd] : [signalFd, watch.fd];
+  return [signalFd, ...watchedFds(watch)];
 }
 
 function raiseDescriptorLimit(): readonly [number, number] {
@@ -127,7 +129,8 @@ function nextDeadline(state: Runsvdir): Millis | null {
   return next;
 }
 
-function turn(state: Runsvdir): number | null {
+function turn(state: Runsvdir, ready: readonly number[]): number | null {
+  if (readChanges(state.watch, ready)) state.scanDue = sys.monotonic(); // before anything fails
   if (FAULTS && sys.fault("turn")) throw new Error("fault point: turn");
   for (const number of readSignals(state.signalFd)) {
     if (number === signals.CHLD) continue;
@@ -136,8 +139,7 @@ function turn(state: Runsvdir): number | null {
   }
   for (let ended = reap(); ended !== null; ended = reap()) onEnded(state, ended);
   if (state.ending !== null) return state.children.size === 0 ? state.ending : null;
-  const now = sys.monotonic();
-  if (readChanges(state.watch) || (state.scanDue !== null && state.scanDue <= now)) scan(state);
+  if (state.scanDue !== null && state.scanDue <= sys.monotonic()) scan(state);
   startDue(state, sys.monotonic());
   return null;
 }

@@ -163,6 +163,9 @@ static int write_whole(int fd, const char *bytes, size_t size) {
 
 void heap_freeze(void) {
 	static int tried;
+#ifdef TRINIT_ASAN
+	tried = 1; /* the engine's blocks are elsewhere, and the sanitizer wants to see the stack */
+#endif
 	if (tried++) return;
 	int fd = memfd_create("trinit-heap", MFD_CLOEXEC);
 	if (fd < 0) return; /* nothing is lost but memory */

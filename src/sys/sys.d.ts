@@ -79,7 +79,8 @@ declare const sys: {
   umask(mode: number): number;
 
   /** Waits until a descriptor can be read, or has ended; those that are ready, [] after
-   * `milliseconds` (-1: for ever). At most 64. -EINTR is possible. */
+   * `milliseconds` (-1: for ever). At most 64. -EINTR is possible. ~fd waits for urgent data
+   * instead, which is how /proc/self/mountinfo tells of a mount. */
   poll(fds: readonly number[], milliseconds: number): number[] | number;
   /** Blocks these signals and delivers them to a descriptor; programs started later get them
    * back with their default action. Once per process. */

@@ -21,11 +21,17 @@ static int wait_ready(struct pollfd *fds, int count, int milliseconds) {
 	return poll(fds, (nfds_t)count, milliseconds);
 }
 
+/* ~fd stands for a descriptor whose urgent data is waited for. */
+static struct pollfd pollfd_of(int fd) {
+	return (struct pollfd){.fd = fd < 0 ? ~fd : fd, .events = fd < 0 ? POLLPRI : POLLIN};
+}
+
 static JSValue ready_out(JSContext *ctx, const struct pollfd *fds, int count) {
 	JSValue ready = JS_NewArray(ctx);
 	uint32_t used = 0;
 	for (int i = 0; i < count; i++)
-		if (fds[i].revents) push_int(ctx, ready, used++, fds[i].fd);
+		if (fds[i].revents)
+			push_int(ctx, ready, used++, fds[i].events == POLLPRI ? ~fds[i].fd : fds[i].fd);
 	return ready;
 }
 
@@ -36,7 +42,7 @@ JSValue sys_poll(ARGS) {
 	int count = length_in(ctx, argv[0]);
 	if (count > WAIT_FDS) return engine_throw_type(ctx, "poll on %d descriptors", count);
 	for (int i = 0; i < count; i++)
-		fds[i] = (struct pollfd){.fd = int_at(ctx, argv[0], i), .events = POLLIN};
+		fds[i] = pollfd_of(int_at(ctx, argv[0], i));
 	if (wait_ready(fds, count, int_in(ctx, argv[1])) < 0) return outcome(ctx, -1);
 	return ready_out(ctx, fds, count);
 }
@@ -64,7 +70,7 @@ static int take_turn(JSContext *ctx, JSValueConst turns, const char *name, JSVal
 		if (count > WAIT_FDS) count = WAIT_FDS;
 	}
 	for (int i = 0; i < count; i++)
-		fds[i] = (struct pollfd){.fd = int_at(ctx, answer, i + 1), .events = POLLIN};
+		fds[i] = pollfd_of(int_at(ctx, answer, i + 1));
 	JS_FreeValue(ctx, answer);
 	int found = wait_ready(fds, count, milliseconds);
 	*ready = ready_out(ctx, fds, found < 0 ? 0 : count);

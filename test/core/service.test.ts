@@ -168,10 +168,10 @@ test("once lets what runs run, and starts nothing after it", () => {
 
 test("once after d, while it is still ending, is the start after that", () => {
   for (const script of [noScript, scriptOk]) {
-    const down = after(running, [told("d"), script, noScript]).service;
-    const once = after(down, [told("o"), ended, noFinish], later).service;
+    const down: Service = after(running, [told("d"), script, noScript]).service;
+    const once: Service = after(down, [told("o"), ended, noFinish], later).service;
     assert.equal(once.due, later);
-    const second = after(once, [timeout, noScript, started], later).service;
+    const second: Service = after(once, [timeout, noScript, started], later).service;
     assert.equal(after(second, [ended, noFinish], later + restartPauseMs).service.due, null);
   }
 });

@@ -24,9 +24,14 @@ function script(letter: string, ending: string): string {
   return `#!/bin/sh\necho "control/${letter}" >>record\n${ending}\n`;
 }
 
+/** A control script that fails where there is a file LETTER-fails. */
+function once(letter: string): string {
+  return `#!/bin/sh\ntest ! -e ${letter}-fails\ncode=$?\necho control/${letter} >>record\nexit $code\n`;
+}
+
 async function startWeb(t: TestContext, files: Record<string, string>): Promise<[string, Program]> {
   const dir = serviceDir(tempDir(t), "web", { "run!": run, ...files });
-  const runsv = startRunsv(t, "web", { cwd: path.dirname(dir) });
+  const runsv = startRunsv(t, "web", { cwd: path.dirname(dir), endSignal: "SIGKILL" });
   await waitForRecord(dir, (lines) => lines.includes("start"));
   await until(dir, ({ state }) => state === "run", 10_000);
   return [dir, runsv];
@@ -113,9 +118,7 @@ describe("control scripts", { concurrency: true }, () => {
       ["2", "2", "USR2"],
       ["c", "cont", "CONT"],
     ] as const;
-    const files = Object.fromEntries(
-      pairs.map(([letter]) => [`control/${letter}!`, script(letter, `test ! -e ${letter}-fails`)]),
-    );
+    const files = Object.fromEntries(pairs.map(([letter]) => [`control/${letter}!`, once(letter)]));
     const [dir] = await startWeb(t, files);
     for (const [letter, verb, signal] of pairs) {
       await control(dir, verb);
@@ -153,8 +156,10 @@ describe("control scripts", { concurrency: true }, () => {
     await control(dir, "hup");
     await waitForRecord(dir, (lines) => lines.includes("control/h"));
     const fifo = path.join(dir, "supervise/control");
-    const flood = fs.createWriteStream(fifo, { flags: fs.constants.O_WRONLY });
-    await new Promise((resolve) => flood.end(Buffer.from("12aiqc".repeat(5_000)), resolve));
+    const flood = fs.createWriteStream(fifo, { flags: "r+" });
+    await new Promise<void>((resolve) =>
+      flood.end(Buffer.from("12aiqc".repeat(5_000)), () => resolve()),
+    );
     kill(Number(fs.readFileSync(path.join(dir, "hanging"), "latin1")), "SIGKILL");
     await control(dir, "down");
     await until(dir, ({ state }) => state === "down", 10_000);
@@ -165,7 +170,7 @@ describe("control scripts", { concurrency: true }, () => {
       "run!": run,
       "control/u!": script("u", "exec sleep 0.5"),
     });
-    startRunsv(t, dir);
+    startRunsv(t, dir, { endSignal: "SIGKILL" });
     await waitForRecord(dir, (lines) => lines.includes("control/u"));
     await control(dir, "down");
     await until(dir, ({ want }) => want === "down", 10_000);

@@ -14,7 +14,7 @@ const finish = '#!/bin/sh\necho "finish $# $*" >>record\n';
 /** Runs the script once; what the record says. */
 async function once(t: TestContext, files: Record<string, string>): Promise<string[]> {
   const dir = serviceDir(tempDir(t), "web", { "finish!": finish, down: "", ...files });
-  startRunsv(t, dir);
+  startRunsv(t, dir, { endSignal: "SIGKILL" });
   await until(dir, ({ supervised }) => supervised, 10_000);
   await control(dir, "once");
   return waitForRecord(dir, (lines) => lines.some((line) => line.startsWith("finish")));
@@ -51,7 +51,7 @@ describe("finish", { concurrency: true }, () => {
   ] as const) {
     test(`./run is ${what}: it is told 111 0, and runsv says why`, async (t) => {
       const dir = serviceDir(tempDir(t), "web", { "finish!": finish, ...files });
-      const runsv = startRunsv(t, "web", { cwd: path.dirname(dir) });
+      const runsv = startRunsv(t, "web", { cwd: path.dirname(dir), endSignal: "SIGKILL" });
       await runsv.stderr.waitFor(/./);
       assert.equal(runsv.stderr.lines()[0], `runsv web: fatal: unable to start ./run: ${why}`);
       const record = await waitForRecord(dir, ({ length }) => length >= 2); // it is tried again
@@ -61,7 +61,7 @@ describe("finish", { concurrency: true }, () => {
 
   test("without ./finish it goes down at once, and nobody complains", async (t) => {
     const dir = serviceDir(tempDir(t), "web", { "run!": "#!/bin/sh\nexec sleep 600\n" });
-    const runsv = startRunsv(t, dir);
+    const runsv = startRunsv(t, dir, { endSignal: "SIGKILL" });
     await until(dir, ({ state }) => state === "run", 10_000);
     await control(dir, "down");
     await until(dir, ({ state }) => state === "down", 10_000);
@@ -73,7 +73,7 @@ describe("finish", { concurrency: true }, () => {
       "run!": "#!/bin/sh\necho start >>record\n",
       finish: "#!/bin/sh\n",
     });
-    const runsv = startRunsv(t, "web", { cwd: path.dirname(dir) });
+    const runsv = startRunsv(t, "web", { cwd: path.dirname(dir), endSignal: "SIGKILL" });
     await waitForRecord(dir, ({ length }) => length >= 2);
     const line = "runsv web: fatal: unable to start ./finish: access denied";
     assert.equal(runsv.stderr.lines()[0], line);
@@ -84,7 +84,7 @@ describe("finish", { concurrency: true }, () => {
       "run!": "#!/bin/sh\necho start >>record\nexec sleep 600\n",
       "finish!": "#!/bin/sh\nexec sleep 600\n",
     });
-    startRunsv(t, dir);
+    startRunsv(t, dir, { endSignal: "SIGKILL" });
     const { pid } = await until(dir, ({ state }) => state === "run", 10_000);
     kill(pid ?? 0, "SIGTERM");
     const finishing = await until(dir, ({ state }) => state === "finish", 10_000);
@@ -103,7 +103,7 @@ describe("finish", { concurrency: true }, () => {
       "run!": "#!/bin/sh\nexec sleep 600\n",
       "finish!": "#!/bin/sh\nsleep 0.3\necho finished >>record\n",
     });
-    const runsv = startRunsv(t, dir);
+    const runsv = startRunsv(t, dir, { endSignal: "SIGKILL" });
     await until(dir, ({ state }) => state === "run", 10_000);
     await control(dir, "exit");
     assert.deepEqual(await runsv.waitForExit(), { code: 0, signal: null });
@@ -116,7 +116,7 @@ describe("finish", { concurrency: true }, () => {
       "log/run!": "#!/bin/sh\nexec cat >/dev/null\n",
       "log/finish!": "#!/bin/sh\ntouch ran\n",
     });
-    const runsv = startRunsv(t, dir);
+    const runsv = startRunsv(t, dir, { endSignal: "SIGKILL" });
     const log = path.join(dir, "log");
     await until(log, ({ state }) => state === "run", 10_000);
     await control(dir, "exit");

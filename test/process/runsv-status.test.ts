@@ -40,7 +40,7 @@ const stubborn = "#!/bin/sh\ntrap '' TERM\nexec sleep 600\n";
 
 async function startWeb(t: TestContext, files: Record<string, string>): Promise<string> {
   const dir = serviceDir(tempDir(t), "web", files);
-  startRunsv(t, dir);
+  startRunsv(t, dir, { endSignal: "SIGKILL" });
   await until(dir, ({ supervised }) => supervised, 10_000);
   return dir;
 }
@@ -116,7 +116,7 @@ test("supervise that is a link to nothing: its target is made", async (t) => {
     ["relative", "../there"],
   ] as const) {
     const dir = serviceDir(tempDir(t), name, { "run!": stubborn, "supervise=": target });
-    startRunsv(t, dir);
+    startRunsv(t, dir, { endSignal: "SIGKILL" });
     await until(dir, ({ state }) => state === "run", 10_000);
     const made = path.resolve(dir, target);
     assert.equal((fs.statSync(made).mode & 0o7777).toString(8), "700");

@@ -68,6 +68,16 @@ test("a wrong call is usage and exit 1", async (t) => {
   }
 });
 
+test("runit's operand for a log in the process title is taken, and said to be without effect", async (t) => {
+  const scan = tempDir(t);
+  const web = sleeper(scan, "web");
+  const args = ["-P", scan, "log: ......................................"];
+  const tree = start(t, bin("runsvdir"), { args, endSignal: "SIGHUP" });
+  await isUp(web);
+  const said = "warning: no log in the process title, using stderr";
+  assert.equal(tree.stderr.text(), `runsvdir ${scan}: ${said}\n`);
+});
+
 test("a complaint that stands is not repeated by the next scans", async (t) => {
   const scan = tempDir(t);
   fs.symlinkSync("nothing", path.join(scan, "web"));

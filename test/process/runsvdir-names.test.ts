@@ -70,7 +70,7 @@ describe("service directories", { concurrency: true }, () => {
     for (const line of [
       "runsv empty: fatal: unable to start ./run: file does not exist",
       "runsv file: fatal: unable to open supervise/lock: not a directory",
-      "runsv log: fatal: ./log: not a directory",
+      "runsv log: warning: ./log: not a directory.",
       "runsv mode: fatal: unable to start ./run: access denied",
     ]) {
       await eventually(line, () => timesSaid(tree, line) > 0);

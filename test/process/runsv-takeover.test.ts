@@ -1,0 +1,206 @@
+// runsv is killed, and the next one takes over what it has left: the same process, no second one.
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import path from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { control, type ServiceStatus, status, until } from "../../src/client/index.ts";
+import {
+  faultsBin,
+  isAlive,
+  kill,
+  type Program,
+  type StartOptions,
+  serviceDir,
+  startRunsv,
+  tempDir,
+} from "../harness.ts";
+import { recordOf, waitForRecord } from "../record.ts";
+
+const forever = "#!/bin/sh\necho start >>record\nexec sleep 600\n";
+const bootId = fs.readFileSync("/proc/sys/kernel/random/boot_id", "latin1");
+
+interface Web {
+  readonly dir: string;
+  readonly runsv: Program;
+  readonly before: ServiceStatus;
+}
+
+async function startWeb(
+  t: TestContext,
+  files: Record<string, string> = {},
+  options: StartOptions = {},
+): Promise<Web> {
+  const dir = serviceDir(tempDir(t), "web", { "run!": forever, ...files });
+  const runsv = startRunsv(t, dir, options);
+  await waitForRecord(dir, (lines) => lines.includes("start"));
+  const before = await until(dir, ({ state }) => state === "run", 10_000);
+  return { dir, runsv, before };
+}
+
+async function killed(runsv: Program): Promise<void> {
+  runsv.signal("SIGKILL");
+  await runsv.waitForExit();
+}
+
+/** Kills runsv and starts another one, once that has taken over. */
+async function succeeded(t: TestContext, web: Web, options: StartOptions = {}): Promise<Program> {
+  await killed(web.runsv);
+  assert.equal((await status(web.dir)).supervised, false);
+  const next = startRunsv(t, web.dir, options);
+  await until(web.dir, ({ supervised }) => supervised, 10_000);
+  return next;
+}
+
+/** What fields 3 and 22 of proc(5)'s stat say of a process: its birth record. */
+function birthOf(pid: number): string {
+  const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
+  const start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[22 - 3];
+  return `${pid} ${start} ${bootId}`;
+}
+
+describe("takeover", { concurrency: true }, () => {
+  test("the birth record is pid, start time and boot", async (t) => {
+    const { dir, before } = await startWeb(t);
+    const record = fs.readFileSync(path.join(dir, "supervise/run.birth"), "latin1");
+    assert.equal(record, birthOf(before.pid ?? 0));
+  });
+
+  test("the same process, the same status, and it obeys", async (t) => {
+    const web = await startWeb(t);
+    const next = await succeeded(t, web);
+    await sleep(200);
+    assert.deepEqual(await status(web.dir), web.before);
+    assert.deepEqual(recordOf(web.dir), ["start"]);
+    await control(web.dir, "term");
+    const after = await until(
+      web.dir,
+      (now) => now.state === "run" && now.pid !== web.before.pid,
+      10_000,
+    );
+    assert.deepEqual(recordOf(web.dir), ["start", "start"]);
+    await control(web.dir, "exit");
+    assert.deepEqual(await next.waitForExit(), { code: 0, signal: null });
+    assert.equal(isAlive(after.pid ?? 0), false);
+  });
+
+  test("what was wanted is wanted: once stays once", async (t) => {
+    const web = await startWeb(t);
+    await control(web.dir, "once");
+    await until(web.dir, ({ want }) => want === "down", 10_000);
+    await succeeded(t, web);
+    kill(web.before.pid ?? 0, "SIGKILL");
+    await until(web.dir, ({ state }) => state === "down", 10_000);
+    await sleep(200);
+    assert.deepEqual(recordOf(web.dir), ["start"]);
+  });
+
+  test("one that is paused is still paused", async (t) => {
+    // It used to be shown as running.
+    const web = await startWeb(t);
+    await control(web.dir, "pause");
+    const paused = await until(web.dir, (now) => now.paused, 10_000);
+    await succeeded(t, web);
+    await sleep(100);
+    assert.deepEqual(await status(web.dir), paused);
+    await control(web.dir, "down");
+    await until(web.dir, ({ state }) => state === "down", 10_000);
+  });
+
+  test("with a logger: both are taken over, and lines still get there", async (t) => {
+    const web = await startWeb(t, {
+      "run!":
+        "#!/bin/sh\necho start >>record\ntrap 'echo said' HUP\nwhile :; do sleep 0.05; done\n",
+      "log/run!": "#!/bin/sh\nexec cat >>../record\n",
+    });
+    const log = path.join(web.dir, "log");
+    const logger = await until(log, ({ state }) => state === "run", 10_000);
+    await succeeded(t, web);
+    await until(log, ({ supervised }) => supervised, 10_000);
+    await sleep(100);
+    assert.deepEqual(
+      [(await status(web.dir)).pid, (await status(log)).pid],
+      [web.before.pid, logger.pid],
+    );
+    await control(web.dir, "hup");
+    await waitForRecord(web.dir, (lines) => lines.includes("said"));
+    assert.deepEqual(recordOf(web.dir), ["start", "said"]);
+  });
+
+  test("a finish under way is taken over, and ends as it would have", async (t) => {
+    const web = await startWeb(t, {
+      "finish!": "#!/bin/sh\necho finish >>record\nsleep 0.6\necho finished >>record\n",
+    });
+    await sleep(1000); // so that nothing is paused for
+    kill(web.before.pid ?? 0, "SIGKILL");
+    const finishing = await until(web.dir, ({ state }) => state === "finish", 10_000);
+    await succeeded(t, web);
+    await sleep(100);
+    assert.deepEqual(await status(web.dir), finishing);
+    await until(web.dir, ({ state }) => state === "run", 10_000);
+    assert.deepEqual(recordOf(web.dir), ["start", "finish", "finished", "start"]);
+  });
+
+  test("one that ended while nobody looked is started again", async (t) => {
+    const web = await startWeb(t);
+    await killed(web.runsv);
+    kill(web.before.pid ?? 0, "SIGKILL");
+    startRunsv(t, web.dir);
+    await waitForRecord(web.dir, ({ length }) => length === 2);
+    const now = await until(web.dir, ({ state }) => state === "run", 10_000);
+    assert.notEqual(now.pid, web.before.pid);
+  });
+
+  for (const [what, stale] of [
+    ["another boot", (record: string) => record.replace(bootId, `0${bootId.slice(1)}`)],
+    ["another start time", (record: string) => record.replace(/ \d+ /, " 1 ")],
+    ["nothing", () => ""],
+    ["garbage", () => "\0 \0 \0"],
+    ["no number", () => `x 1 ${bootId}`],
+    ["a path", () => `../self 1 ${bootId}`],
+  ] as const) {
+    test(`a birth record with ${what} is not taken over`, async (t) => {
+      const dir = serviceDir(tempDir(t), "web", { "run!": forever });
+      // Somebody else's process: ours.
+      const record = stale(birthOf(process.pid));
+      serviceDir(dir, "supervise", { "run.birth": record });
+      startRunsv(t, dir);
+      await waitForRecord(dir, (lines) => lines.includes("start"));
+      const now = await until(dir, ({ state }) => state === "run", 10_000);
+      assert.notEqual(now.pid, process.pid);
+    });
+  }
+
+  test("without pidfds the end is seen a little later", async (t) => {
+    const faults = serviceDir(tempDir(t), "faults", { pidfd_open: "" });
+    const options = { program: faultsBin("runsv"), env: { TRINIT_FAULTS: faults } };
+    const web = await startWeb(t, {}, options);
+    await succeeded(t, web, options);
+    await control(web.dir, "term");
+    const after = await until(
+      web.dir,
+      (now) => now.state === "run" && now.pid !== web.before.pid,
+      10_000,
+    );
+    assert.deepEqual(recordOf(web.dir), ["start", "start"]);
+    assert.equal(isAlive(after.pid ?? 0), true);
+  });
+
+  test("killed again and again while it starts, there are never two instances", async (t) => {
+    const script = `#!/bin/sh
+mkdir lock 2>/dev/null || { echo two >>record; exit 1; }
+echo start >>record
+exec sleep 600
+`;
+    const dir = serviceDir(tempDir(t), "web", { "run!": script });
+    for (let i = 0; i < 40; i++) {
+      const runsv = startRunsv(t, dir);
+      await sleep(i / 4);
+      await killed(runsv);
+    }
+    startRunsv(t, dir);
+    await waitForRecord(dir, (lines) => lines.includes("start"));
+    await until(dir, ({ state, supervised }) => state === "run" && supervised, 10_000);
+    assert.deepEqual(recordOf(dir), ["start"]);
+  });
+});
