@@ -36,8 +36,9 @@ export const svSupervisorsWatched = 62;
 export const servicesMax = 1000;
 /** Descriptors that runsvdir wants: one log pipe per service, and a few of its own. */
 export const runsvdirDescriptors = servicesMax + 24;
-/** Commands taken from supervise/control in one turn, so that a flood cannot starve the reaping. */
-export const commandsPerTurn = 64;
+/** Commands taken from supervise/control in one turn, so that a flood can neither starve the
+ * reaping nor make the heap grow: as many events wait at a time. */
+export const commandsPerTurn = 8;
 /** Control scripts that wait behind one that hangs; beyond it, commands that are there already are
  * not added again. Far more than anybody types, far fewer than random bytes would make. */
 export const scriptsMax = 64;

@@ -65,7 +65,7 @@ export function newIntake(): Intake {
     boot: typeof boot === "number" ? "" : boot,
     end: headerBytes,
     done: headerBytes,
-    buffer: new Uint8Array(chunkBytes),
+    buffer: sys.buffer(chunkBytes),
     from: 0,
     to: 0,
     midline: false,

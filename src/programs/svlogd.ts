@@ -74,7 +74,7 @@ export function main(argv: readonly string[]): Outcome {
     options,
     signalFd: openSignals(numbers),
     intake: newIntake(),
-    output: new Uint8Array(outputBytes),
+    output: sys.buffer(outputBytes),
     directories: openDirectories(options),
     ready: false,
     retryAt: null,

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -32,6 +33,24 @@ JSValue sys_open(ARGS) {
 JSValue sys_close(ARGS) {
 	UNUSED_ARGS;
 	return outcome(ctx, close(int_in(ctx, argv[0])));
+}
+
+static void free_buffer(JSRuntime *rt, void *size, void *memory) {
+	(void)rt;
+	munmap(memory, (size_t)size);
+}
+
+/* buffer(size) -> Uint8Array */
+JSValue sys_buffer(ARGS) {
+	UNUSED_ARGS;
+	size_t size = (size_t)int_in(ctx, argv[0]);
+	int rights = PROT_READ | PROT_WRITE, how = MAP_PRIVATE | MAP_ANONYMOUS;
+	void *memory = mmap(NULL, size, rights, how, -1, 0);
+	if (memory == MAP_FAILED) return JS_ThrowOutOfMemory(ctx);
+	JSValue array = JS_NewArrayBuffer(ctx, memory, size, free_buffer, (void *)size, 0);
+	JSValue bytes = JS_NewTypedArray(ctx, 1, (JSValueConst *)&array, JS_TYPED_ARRAY_UINT8);
+	JS_FreeValue(ctx, array);
+	return bytes;
 }
 
 /* read(fd, buffer, from, to) -> bytes | -errno */
@@ -172,29 +191,20 @@ static JSValue stat_out(JSContext *ctx, int result, const struct stat *st) {
 	return object;
 }
 
-/* stat(path) -> {dev, ino, mode, uid, gid, size} | -errno */
-JSValue sys_stat(ARGS) {
-	UNUSED_ARGS;
-	struct stat st;
-	JSValue result;
-	char *path = path_in(ctx, argv[0], &result);
-	if (!path) return result;
-	int code = stat(path, &st);
-	give_scratch(ctx, path);
-	return stat_out(ctx, code, &st);
-}
-
-/* lstat(path) -> as stat */
-JSValue sys_lstat(ARGS) {
-	UNUSED_ARGS;
-	struct stat st;
-	JSValue result;
-	char *path = path_in(ctx, argv[0], &result);
-	if (!path) return result;
-	int code = lstat(path, &st);
-	give_scratch(ctx, path);
-	return stat_out(ctx, code, &st);
-}
+#define STAT_CALL(call) \
+	JSValue sys_##call(ARGS) { \
+		UNUSED_ARGS; \
+		struct stat st; \
+		JSValue result; \
+		char *path = path_in(ctx, argv[0], &result); \
+		if (!path) return result; \
+		int code = call(path, &st); \
+		give_scratch(ctx, path); \
+		return stat_out(ctx, code, &st); \
+	}
+/* stat(path), lstat(path) -> {dev, ino, mode, uid, gid, size} | -errno */
+STAT_CALL(stat)
+STAT_CALL(lstat)
 
 /* fstat(fd) -> as stat */
 JSValue sys_fstat(ARGS) {

@@ -4,7 +4,7 @@
  * dirties nearly every page it uses, though most of them hold, once it waits again, just what
  * they held before. heap_freeze() makes the arena a private mapping of a memory file, before the
  * first fork; heap_settle(), before every wait, gives back each page that equals the file, which
- * all processes share, and the part of the stack that is not in use.
+ * all processes share, free pages, and the part of the stack that is not in use.
  *
  * The engine takes small blocks from pools of one page each, with reference counts in them: a
  * pool that straddles two pages would dirty both. So a request of about a page gets a whole
@@ -41,6 +41,8 @@ static char *bottom = arena, *top = arena + ARENA;
 static const char *frozen; /* the arena as it was, read-only; NULL: not frozen */
 static size_t frozen_gap, frozen_top; /* between these offsets it was not in use */
 static union freed *free_pages, *free_blocks[CLASSES];
+static uint8_t spare[ARENA / PAGE]; /* free pages of the arena, by number: nothing is in them */
+static size_t spare_count;
 
 /* 16, 32 ... 512, then four steps to every doubling, up to 16 kB. */
 static unsigned class_of(size_t size) {
@@ -74,7 +76,12 @@ static int make_room(size_t size) {
 	return 1;
 }
 
+static int is_arena_page(const void *memory) {
+	return (const char *)memory >= arena && (const char *)memory < arena + ARENA;
+}
+
 static void *take_page(void) {
+	if (spare_count > 0) return arena + PAGE * (size_t)spare[--spare_count];
 	union freed *page = free_pages;
 	if (page) {
 		free_pages = page->next;
@@ -134,6 +141,10 @@ static void heap_free(JSMallocState *state, void *memory) {
 		munmap(head, head->size + sizeof *head);
 		return;
 	}
+	if (is_page(memory) && is_arena_page(memory)) {
+		spare[spare_count++] = (uint8_t)((size_t)((char *)memory - arena) / PAGE);
+		return;
+	}
 	union freed **list = is_page(memory) ? &free_pages : &free_blocks[head->size_class];
 	((union freed *)memory)->next = *list;
 	*list = memory;
@@ -181,10 +192,11 @@ void heap_freeze(void) {
 	close(fd);
 }
 
-/* Pages of the stack below this frame hold nothing that is needed any more. */
+/* Pages of the stack below this frame hold nothing that is needed any more, but for the frame of
+ * the call that gives them back. */
 static void give_back_stack(void) {
 	char here;
-	uintptr_t low = ((uintptr_t)&here - PAGE) & ~(uintptr_t)(PAGE - 1);
+	uintptr_t low = ((uintptr_t)&here - 1024) & ~(uintptr_t)(PAGE - 1);
 	madvise((void *)(low - 32 * PAGE), 32 * PAGE, MADV_DONTNEED);
 }
 
@@ -202,5 +214,7 @@ void heap_settle(void) {
 	if (!frozen) return;
 	settle(0, frozen_gap);
 	settle(frozen_top, ARENA);
+	for (size_t i = 0; i < spare_count; i++)
+		madvise(arena + PAGE * (size_t)spare[i], PAGE, MADV_DONTNEED);
 	give_back_stack();
 }

@@ -217,14 +217,18 @@ static size_t joined_in(JSContext *ctx, JSValueConst array, char *joined, size_t
 	return size;
 }
 
+/* Sets the title to the words of an array; not inlined, so that its room is soon free again. */
+__attribute__((noinline)) static int set_words(JSContext *ctx, JSValueConst words) {
+	char title[TITLE_MAX];
+	size_t size = joined_in(ctx, words, title, sizeof title);
+	if (size > 0) set_title(title, size);
+	return size > 0 ? 0 : -1;
+}
+
 /* settitle(argv) -> 0 */
 JSValue sys_settitle(ARGS) {
 	UNUSED_ARGS;
-	char title[TITLE_MAX];
-	size_t size = joined_in(ctx, argv[0], title, sizeof title);
-	if (size == 0) return JS_EXCEPTION;
-	set_title(title, size);
-	return JS_NewInt32(ctx, 0);
+	return set_words(ctx, argv[0]) < 0 ? JS_EXCEPTION : JS_NewInt32(ctx, 0);
 }
 
 /* --- fork and spawn ---------------------------------------------------------------------- */
@@ -262,8 +266,7 @@ static int compare_ints(const void *a, const void *b) {
 
 /* In the child: what it keeps open, its title, and then main(index), whose exit code is its. */
 static void run_forked(JSContext *ctx, JSValueConst *argv, int index) {
-	char title[TITLE_MAX];
-	int keep[4], code = 111;
+	int keep[4];
 	JSValue words = JS_GetPropertyUint32(ctx, argv[1], (uint32_t)index);
 	JSValue fds = JS_GetPropertyUint32(ctx, argv[2], (uint32_t)index);
 	int count = length_in(ctx, fds) < 4 ? length_in(ctx, fds) : 4;
@@ -272,13 +275,12 @@ static void run_forked(JSContext *ctx, JSValueConst *argv, int index) {
 	close_others(keep, count);
 	restore_signals();
 	signal(SIGPIPE, SIG_IGN);
-	size_t size = joined_in(ctx, words, title, sizeof title);
-	if (size > 0) set_title(title, size);
+	set_words(ctx, words);
 	JS_FreeValue(ctx, words);
 	JS_FreeValue(ctx, fds);
 	JSValue argument = JS_NewInt32(ctx, index);
-	code = run_program(ctx, JS_Call(ctx, argv[0], JS_UNDEFINED, 1, &argument), title);
-	_exit(code);
+	JSValue result = JS_Call(ctx, argv[0], JS_UNDEFINED, 1, &argument);
+	_exit(run_program(ctx, result, title_area));
 }
 
 /* fork(main, argvs, keepFds) -> pids, -errno for those that failed; child i calls main(i) and

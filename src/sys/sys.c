@@ -115,6 +115,7 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(collect, 0),
 	SYS_CALL(open, 3),
 	SYS_CALL(close, 1),
+	SYS_CALL(buffer, 1),
 	SYS_CALL(read, 4),
 	SYS_CALL(pread, 5),
 	SYS_CALL(write, 4),

@@ -38,6 +38,8 @@ declare const sys: {
   /** A descriptor, with O_CLOEXEC and O_NOCTTY added. */
   open(path: Bytes, flags: number, mode: number): number;
   close(fd: number): number;
+  /** A buffer whose pages take memory only once they are used. */
+  buffer(size: number): Uint8Array;
   /** Reads into buffer[from, to); bytes read, 0 at the end of the file. */
   read(fd: number, buffer: Uint8Array, from: number, to: number): number;
   /** As read, at a place in the file, in bytes. */

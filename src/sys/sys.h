@@ -72,6 +72,7 @@ int fault_armed(const char *name);
 /* files.c */
 JSValue sys_open(ARGS);
 JSValue sys_close(ARGS);
+JSValue sys_buffer(ARGS);
 JSValue sys_read(ARGS);
 JSValue sys_pread(ARGS);
 JSValue sys_write(ARGS);

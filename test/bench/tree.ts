@@ -1,5 +1,5 @@
 // How a tree of supervisors does beside runit's: `tsx test/bench/tree.ts [PIECE ...]`, where the
-// pieces are dirty, memory, start, notice and restart; all of them take about two minutes. What
+// pieces are dirty, memory, start, notice and restart; all of them take two to four minutes. What
 // is compared takes turns, so that a machine that is busy meanwhile is so for both.
 //
 // TRINIT_ORACLE: where Debian's runit is unpacked (cache/oracle). ROUNDS: restarts of each of
@@ -281,7 +281,7 @@ async function startUp(pause: string): Promise<void> {
     [ours, []],
     [oracle, []],
   ]);
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 3; round++) {
     for (const [bin, list] of times) {
       const tree = new Tree(bin, 500, (dir) => copyOf(pause, dir));
       await tree.start();

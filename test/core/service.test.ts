@@ -250,7 +250,7 @@ test("what was taken over is as its status said", () => {
   assert.equal(after(service, [told("o"), ended, noFinish], later).service.due, later);
 });
 
-test("a flood of commands behind a control script that hangs is bounded, the last ones count", () => {
+test("a flood of commands behind a script that hangs is bounded, the last ones count", () => {
   let service = after(running, [told("h")]).service;
   for (let i = 0; i < 10_000; i++) {
     service = after(service, [told(["t", "p", "c", "d", "1"][i % 5] as Letter)]).service;

@@ -18,12 +18,12 @@ function script(dying: string): string {
 end() {
   ${dying}
   [ -z "$child" ] || kill "$child"
-  [ -z "$locked" ] || rmdir lock
+  [ -z "$locked" ] || rmdir lock 2>/dev/null
   exit 0
 }
 trap end TERM
+locked=1 # before it is: TERM may come between any two commands
 mkdir lock 2>/dev/null || { echo "a second instance" >>record; exit 1; }
-locked=1
 echo start >>record
 sleep 600 &
 child=$!
@@ -34,12 +34,13 @@ wait
 async function checkLastWord(dir: string, letter: "u" | "d" | "o"): Promise<void> {
   const state = letter === "d" ? "down" : "run";
   const want = letter === "u" ? "up" : "down";
+  await sleep(pauseMs + 200); // for the commands that are still to be read, and a pause after them
   const isThere = await until(
     dir,
     (now) => now.state === state && now.want === want && !now.gotTerm,
     10_000,
   );
-  await sleep(pauseMs + 200);
+  await sleep(200);
   assert.deepEqual(await status(dir), isThere, `it did not stay so after ${letter}`);
   const starts = recordOf(dir);
   assert.deepEqual([...new Set(starts)], ["start"]);

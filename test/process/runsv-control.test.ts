@@ -26,7 +26,12 @@ function script(letter: string, ending: string): string {
 
 /** A control script that fails where there is a file LETTER-fails. */
 function once(letter: string): string {
-  return `#!/bin/sh\ntest ! -e ${letter}-fails\ncode=$?\necho control/${letter} >>record\nexit $code\n`;
+  return `#!/bin/sh
+test ! -e ${letter}-fails
+code=$?
+echo control/${letter} >>record
+exit $code
+`;
 }
 
 async function startWeb(t: TestContext, files: Record<string, string>): Promise<[string, Program]> {

@@ -118,7 +118,7 @@ describe("environment", { concurrency: true }, () => {
     });
   }
 
-  test("TERM and CHLD are neither blocked nor ignored, whatever runsv was started with", async (t) => {
+  test("TERM and CHLD are neither blocked nor ignored, whatever runsv was given", async (t) => {
     const python = spawnSync("python3", ["-c", ""]).status === 0;
     if (!python) return t.skip("no python3, which can block signals");
     const script = "#!/usr/bin/env -S cat /proc/self/status\n"; // a shell would change the mask

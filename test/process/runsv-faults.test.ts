@@ -6,7 +6,7 @@ import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { control, status, until } from "../../src/client/index.ts";
 import { faultsBin, kill, type Program, serviceDir, startRunsv, tempDir } from "../harness.ts";
-import { recordOf, waitForRecord } from "../record.ts";
+import { waitForRecord } from "../record.ts";
 
 const forever = "#!/bin/sh\necho start >>record\nexec sleep 600\n";
 const finish = "#!/bin/sh\necho finish >>record\n";
@@ -42,7 +42,7 @@ describe("faults", { concurrency: true }, () => {
     web.disarm("spawn");
     await control(web.dir, "up");
     await until(web.dir, ({ state }) => state === "run", 2000);
-    assert.deepEqual(recordOf(web.dir), ["start"]);
+    await waitForRecord(web.dir, (lines) => lines.length === 1);
   });
 
   test("fork fails: down and exit are obeyed meanwhile", async (t) => {
@@ -87,7 +87,7 @@ describe("faults", { concurrency: true }, () => {
     await until(web.dir, ({ state }) => state === "down", 10_000);
     await control(web.dir, "up");
     await until(web.dir, ({ state }) => state === "run", 10_000);
-    assert.deepEqual(recordOf(web.dir), ["start", "start"]);
+    await waitForRecord(web.dir, (lines) => lines.length === 2);
   });
 
   /** Everything on the way from one start to the next, and what is done with it. */
@@ -125,7 +125,7 @@ describe("faults", { concurrency: true }, () => {
     });
   }
 
-  test("an exception that comes again and again: the event is dropped, the rest goes on", async (t) => {
+  test("an exception that comes again and again: the event is dropped, no more", async (t) => {
     const web = await startWeb(t, { "run!": forever });
     const { pid } = await until(web.dir, ({ state }) => state === "run", 10_000);
     web.arm("step.signal");

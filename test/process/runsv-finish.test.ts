@@ -85,6 +85,7 @@ describe("finish", { concurrency: true }, () => {
       "finish!": "#!/bin/sh\nexec sleep 600\n",
     });
     startRunsv(t, dir, { endSignal: "SIGKILL" });
+    await waitForRecord(dir, (lines) => lines.includes("start"));
     const { pid } = await until(dir, ({ state }) => state === "run", 10_000);
     kill(pid ?? 0, "SIGTERM");
     const finishing = await until(dir, ({ state }) => state === "finish", 10_000);

@@ -76,7 +76,7 @@ test("a second runsv on the same directory: the first one does not notice", asyn
   const scan = tempDir(t);
   const web = serviceDir(scan, "web", { "run!": forever });
   startRunsv(t, web);
-  const before = await until(web, ({ state }) => state === "run", 10_000);
+  const before = await until(web, ({ state, supervised }) => state === "run" && supervised, 10_000);
   const answer = await run(t, bin("runsv"), ["web"], { cwd: scan });
   const why = "unable to lock supervise/lock: temporary failure";
   const stderr = `runsv web: fatal: ${why}\n`;

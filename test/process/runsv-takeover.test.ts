@@ -78,7 +78,7 @@ describe("takeover", { concurrency: true }, () => {
       (now) => now.state === "run" && now.pid !== web.before.pid,
       10_000,
     );
-    assert.deepEqual(recordOf(web.dir), ["start", "start"]);
+    await waitForRecord(web.dir, (lines) => lines.join() === "start,start");
     await control(web.dir, "exit");
     assert.deepEqual(await next.waitForExit(), { code: 0, signal: null });
     assert.equal(isAlive(after.pid ?? 0), false);
@@ -138,7 +138,7 @@ describe("takeover", { concurrency: true }, () => {
     await sleep(100);
     assert.deepEqual(await status(web.dir), finishing);
     await until(web.dir, ({ state }) => state === "run", 10_000);
-    assert.deepEqual(recordOf(web.dir), ["start", "finish", "finished", "start"]);
+    await waitForRecord(web.dir, (lines) => lines.join() === "start,finish,finished,start");
   });
 
   test("one that ended while nobody looked is started again", async (t) => {
@@ -182,7 +182,7 @@ describe("takeover", { concurrency: true }, () => {
       (now) => now.state === "run" && now.pid !== web.before.pid,
       10_000,
     );
-    assert.deepEqual(recordOf(web.dir), ["start", "start"]);
+    await waitForRecord(web.dir, (lines) => lines.join() === "start,start");
     assert.equal(isAlive(after.pid ?? 0), true);
   });
 

@@ -18,7 +18,7 @@ function startedAt(dir: string): number {
   return record.since.seconds * 1000 + record.since.nanoseconds / 1e6;
 }
 
-test("a new link is a running service in less than 50 ms, a removed one is down at once", async (t) => {
+test("a new link is a service in less than 50 ms, a removed one is down at once", async (t) => {
   const { scan, services } = newScan(t);
   const tree = startRunsvdir(t, scan);
   await isUp(sleeper(scan, "ready"));
@@ -26,7 +26,7 @@ test("a new link is a running service in less than 50 ms, a removed one is down 
   for (let round = 0; round < rounds; round++) {
     const web = sleeper(services, `web${round}`);
     const link = path.join(scan, `web${round}`);
-    const before = Date.now(); // not performance.now(), which drifts away from the clock of the stamp
+    const before = Date.now(); // the clock of the stamp, unlike performance.now()
     fs.symlinkSync(web, link);
     const { pid } = await isUp(web);
     latencies.push(startedAt(web) - before);
@@ -60,7 +60,7 @@ test("a link that is renamed is the same service, also for its next runsv", asyn
   assert.equal(tree.stderr.text(), "");
 });
 
-test("a second link to a directory is the same service, and keeps it when the first goes", async (t) => {
+test("a second link is the same service, and keeps it when the first goes", async (t) => {
   const { scan, services } = newScan(t);
   const web = sleeper(services, "web");
   fs.symlinkSync(web, path.join(scan, "a"));

@@ -68,7 +68,7 @@ test("a wrong call is usage and exit 1", async (t) => {
   }
 });
 
-test("runit's operand for a log in the process title is taken, and said to be without effect", async (t) => {
+test("the operand for a log in the process title is said to be without effect", async (t) => {
   const scan = tempDir(t);
   const web = sleeper(scan, "web");
   const args = ["-P", scan, "log: ......................................"];

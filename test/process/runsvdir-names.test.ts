@@ -34,7 +34,11 @@ describe("service directories", { concurrency: true }, () => {
       const found = childrenOf(tree.pid).map((pid) =>
         fs.readFileSync(`/proc/${pid}/cmdline`, "latin1"),
       );
-      return found.length === names.length && found;
+      return (
+        found.every((title) => title.startsWith("runsv\0")) &&
+        found.length === names.length &&
+        found
+      );
     });
     assert.deepEqual(titles.sort(), names.map((name) => `runsv\0${name}\0`).sort());
     for (const name of names) {

@@ -83,7 +83,7 @@ test("a directory whose parents are renamed away and back keeps its services", a
   assert.equal((await isUp(web)).pid, pid);
 });
 
-test("the directory removed and made again: what was in it ends, the new services start", async (t) => {
+test("the directory removed and made again: old services end, new ones start", async (t) => {
   const { scan } = newScan(t);
   const web = sleeper(scan, "web");
   const tree = startRunsvdir(t, scan);
