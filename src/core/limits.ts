@@ -8,7 +8,8 @@ export const forkRetryMs = 5000;
 export const supervisorRetryMs = 5000;
 /** What cannot be watched is looked at again as often as runit looks at everything. */
 export const rescanMs = 5000;
-/** A log that cannot be written: how long svlogd holds its input before it tries again. */
+/** A log or a status that cannot be written: how long until it is tried again. svlogd holds its
+ * input meanwhile, a service runs on. */
 export const diskRetryMs = 3000;
 /** After a fault in the program itself: keeps a fault that repeats from burning a core. */
 export const faultPauseMs = 1000;

@@ -27,7 +27,7 @@ export interface Plan {
 }
 
 /** Byte order, which is also the order in which services start. */
-export function byName(a: string, b: string): number {
+function byName(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 

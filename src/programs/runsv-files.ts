@@ -72,9 +72,20 @@ function openFifo(path: string): number {
 
 /** Writes pid, stat and status, each in one step; status, which tells the others, comes last. */
 export function writeStatusFiles(files: SuperviseFiles, status: Status, wantExit: boolean): void {
-  writeFile(files, "pid", status.pid === 0 ? "" : `${status.pid}\n`);
-  writeFile(files, "stat", statText(status, wantExit));
-  writeFile(files, "status", encodeStatus(status));
+  const bytes = {
+    pid: status.pid === 0 ? "" : `${status.pid}\n`,
+    stat: statText(status, wantExit),
+    status: encodeStatus(status),
+  };
+  let failure: unknown = null;
+  for (const name of ["pid", "stat", "status"] as const) {
+    try {
+      writeFile(files, name, bytes[name]);
+    } catch (error) {
+      failure ??= error; // and yet the others may be written
+    }
+  }
+  if (failure !== null) throw failure;
 }
 
 function writeFile(files: SuperviseFiles, name: keyof Written, bytes: string): void {

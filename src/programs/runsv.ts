@@ -1,7 +1,7 @@
 // runsv: supervises one service and its logger. What to do is decided in core/service.ts;
 // here the effects are performed and what came of them is fed back.
 import { isLetter, type Letter, signals } from "../core/commands.ts";
-import { adoptedCheckMs, commandsPerTurn, eventAttempts } from "../core/limits.ts";
+import { adoptedCheckMs, commandsPerTurn, diskRetryMs, eventAttempts } from "../core/limits.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
 import {
   deadline,
@@ -59,6 +59,8 @@ interface Unit {
   scriptPid: number;
   /** Set while the process is not our child but was taken over from a killed runsv. */
   adopted: { readonly state: "run" | "finish"; readonly pidfd: number | null } | null;
+  /** When a status that could not be written (disk full, read-only) is tried again. */
+  unwrittenUntil: Millis | null;
 }
 
 /** What happened and is to be decided on, or what was decided and is to be done. */
@@ -158,7 +160,7 @@ function start(who: string, options: RunsvOptions): Supervisor {
 
 function newUnit(isLog: boolean, files: SuperviseFiles): Unit {
   const service = newService(isLog);
-  return { isLog, files, service, since: now(), scriptPid: 0, adopted: null };
+  return { isLog, files, service, since: now(), scriptPid: 0, adopted: null, unwrittenUntil: null };
 }
 
 function newSupervisor(
@@ -194,6 +196,11 @@ function begin(supervisor: Supervisor, unit: Unit): void {
   }
   const { state, pid, want, paused, gotTerm } = orphan;
   const pidfd = sys.pidfd_open(pid);
+  if (pidfd >= 0 && !isAlive(unit.files.path, state)) {
+    close(pidfd); // it has ended in between, and this may be somebody else's
+    begin(supervisor, unit);
+    return;
+  }
   unit.adopted = { state, pidfd: pidfd < 0 ? null : pidfd };
   unit.since = orphan.since;
   owe(supervisor, unit, { kind: "adopted", state, pid, want, paused, gotTerm });
@@ -219,9 +226,10 @@ function descriptors(supervisor: Supervisor): readonly number[] {
 
 function nextDeadline(supervisor: Supervisor): Millis | null {
   let next: Millis | null = null;
-  for (const { service, adopted } of units(supervisor)) {
+  for (const { service, adopted, unwrittenUntil } of units(supervisor)) {
     const looks = adopted !== null && adopted.pidfd === null;
-    for (const at of [deadline(service), looks ? sys.monotonic() + adoptedCheckMs : null]) {
+    const look = looks ? sys.monotonic() + adoptedCheckMs : null;
+    for (const at of [deadline(service), look, unwrittenUntil]) {
       if (at !== null && (next === null || at < next)) next = at;
     }
   }
@@ -238,14 +246,18 @@ function turn(supervisor: Supervisor, ready: readonly number[]): number | null {
   const { ends } = supervisor;
   collectEnds(supervisor);
   for (const unit of units(supervisor)) {
-    if (ends.length > 0 || ready.includes(unit.files.control)) readCommands(supervisor, unit);
+    const mayEnd = ends.length > 0 || unit.adopted !== null;
+    if (mayEnd || ready.includes(unit.files.control)) readCommands(supervisor, unit);
     if (unit.adopted !== null) checkAdopted(supervisor, unit, ready);
   }
   for (const { pid, status } of ends.splice(0)) oweEnd(supervisor, pid, status);
   settle(supervisor);
   for (const unit of units(supervisor)) {
     const due = deadline(unit.service);
-    if (due !== null && due <= sys.monotonic()) owe(supervisor, unit, { kind: "timeout" });
+    const time = sys.monotonic();
+    if (due !== null && due <= time) owe(supervisor, unit, { kind: "timeout" });
+    const retry = unit.unwrittenUntil;
+    if (retry !== null && retry <= time) announce(supervisor, unit, false);
   }
   settle(supervisor);
   return leaveWhenOver(supervisor);
@@ -431,9 +443,11 @@ function announce(supervisor: Supervisor, unit: Unit, stamped: boolean): void {
   try {
     const status = { state, want, pid, paused, gotTerm, since: unit.since } as const;
     writeStatusFiles(files, status, service.want === "exit");
+    unit.unwrittenUntil = null;
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
     complain(sentence(supervisor.who, "warning", error.what, reasonOf(error)));
+    unit.unwrittenUntil = sys.monotonic() + diskRetryMs;
   }
 }
 

@@ -122,6 +122,7 @@ function well(state: Runsvdir, subject: string): void {
 }
 
 function nextDeadline(state: Runsvdir): Millis | null {
+  if (state.ending !== null) return null; // only the end of a runsv is waited for
   let next = state.scanDue;
   for (const { due } of state.children.values()) {
     if (due !== null && (next === null || due < next)) next = due;
@@ -185,9 +186,10 @@ function scan(state: Runsvdir): void {
   const found = list(state, trail);
   const sure = adoptTrail(trail);
   tellDeafness(state, trail);
-  if (found.sure && sure) state.scanDue = null;
-  else state.scanDue = sys.monotonic() + rescanMs;
-  if (found.services !== null) carryOut(state, found.services);
+  const began = sys.monotonic();
+  state.scanDue = began; // what is not carried out is still owed
+  const again = found.services !== null && carryOut(state, found.services);
+  if (!again) state.scanDue = found.sure && sure ? null : began + rescanMs;
 }
 
 /** Where inotify cannot be had, people shall know why a change takes its time. */
@@ -213,8 +215,9 @@ function list(state: Runsvdir, trail: Trail): Listing {
     let sure = true;
     for (const name of names) {
       const stat = look(state, trail, directory, name);
-      if (stat === null) sure = false;
-      else if (isDirectory(stat)) services.push({ name, key: `${stat.dev}:${stat.ino}` });
+      if (stat === "unknown") services.push(...knownAs(state, name));
+      else if (stat !== null && isDirectory(stat)) services.push({ name, key: keyOf(stat) });
+      if (stat === null || stat === "unknown") sure = false;
     }
     well(state, "/");
     forget(state, names);
@@ -254,7 +257,12 @@ function forget(state: Runsvdir, names: readonly string[]): void {
 }
 
 /** What an entry leads to, or null: a link to nothing, or a directory we may not look into. */
-function look(state: Runsvdir, trail: Trail, directory: string, name: string): Stat | null {
+function look(
+  state: Runsvdir,
+  trail: Trail,
+  directory: string,
+  name: string,
+): Stat | "unknown" | null {
   const path = `${directory}/${name}`;
   try {
     const entry = lstatIfThere(path);
@@ -266,11 +274,27 @@ function look(state: Runsvdir, trail: Trail, directory: string, name: string): S
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
     warn(state, name, `unable to stat ${name}`, reason(error.errno));
-    return null;
+    return isGone(error.errno) ? null : "unknown";
   }
 }
 
-function carryOut(state: Runsvdir, found: readonly Found[]): void {
+/** Where a path leads nowhere; any other errno says nothing about what is there. */
+function isGone(errno: number): boolean {
+  return errno === errnos.ENOENT || errno === errnos.ENOTDIR || errno === errnos.ELOOP;
+}
+
+function keyOf({ dev, ino }: Stat): string {
+  return `${dev}:${ino}`;
+}
+
+/** The service of that name, while its directory cannot be looked at: no reason to stop it. */
+function knownAs(state: Runsvdir, name: string): readonly Found[] {
+  return [...state.children.values()].filter((child) => child.name === name && !child.leaving);
+}
+
+/** True when a name has become free that another directory may be waiting for. */
+function carryOut(state: Runsvdir, found: readonly Found[]): boolean {
+  const before = state.children.size;
   const now = sys.monotonic();
   rename(state, found);
   const plan = planScan([...state.children.values()], found);
@@ -278,6 +302,7 @@ function carryOut(state: Runsvdir, found: readonly Found[]): void {
     const child = state.children.get(key);
     if (child !== undefined) stopChild(state, child);
   }
+  const again = state.children.size < before;
   for (const name of plan.refused)
     warn(state, `${name}/start`, `unable to start runsv ${name}`, "too many services");
   for (const one of plan.start) {
@@ -285,6 +310,7 @@ function carryOut(state: Runsvdir, found: readonly Found[]): void {
     const child = { ...one, pid: 0, startedAt: 0, due: now, leaving: false, pipe: -1 };
     state.children.set(one.key, child);
   }
+  return again;
 }
 
 /** A service whose link has another name now: the next runsv has to find it by that. */

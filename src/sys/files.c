@@ -48,7 +48,8 @@ JSValue sys_buffer(ARGS) {
 	void *memory = mmap(NULL, size, rights, how, -1, 0);
 	if (memory == MAP_FAILED) return JS_ThrowOutOfMemory(ctx);
 	JSValue array = JS_NewArrayBuffer(ctx, memory, size, free_buffer, (void *)size, 0);
-	JSValue bytes = JS_NewTypedArray(ctx, 1, (JSValueConst *)&array, JS_TYPED_ARRAY_UINT8);
+	JSValueConst all[] = {array, JS_UNDEFINED, JS_UNDEFINED}; /* no offset, no length: all of it */
+	JSValue bytes = JS_NewTypedArray(ctx, 3, all, JS_TYPED_ARRAY_UINT8);
 	JS_FreeValue(ctx, array);
 	return bytes;
 }

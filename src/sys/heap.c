@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "sys.h"
@@ -172,23 +173,35 @@ static int write_whole(int fd, const char *bytes, size_t size) {
 	return 0;
 }
 
+/* Puts a private mapping of the file in the arena's place, and a shared one beside it. Moving a
+ * mapping there needs no memory of the kernel's, so it cannot fail with the place left empty. */
+static void share(int fd) {
+	void *copy = mmap(NULL, ARENA, PROT_READ, MAP_SHARED, fd, 0);
+	void *own = mmap(NULL, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	int how = MREMAP_MAYMOVE | MREMAP_FIXED;
+	if (copy != MAP_FAILED && own != MAP_FAILED && mremap(own, ARENA, ARENA, how, arena) == arena) {
+		int inside = bottom >= arena && bottom <= arena + ARENA; /* or it has moved on */
+		size_t used = inside ? (size_t)(bottom - arena) : ARENA;
+		frozen_gap = (used + PAGE - 1) & ~(size_t)(PAGE - 1);
+		frozen_top = inside ? (size_t)(top - arena) & ~(size_t)(PAGE - 1) : ARENA;
+		frozen = copy;
+		return;
+	}
+	if (copy != MAP_FAILED) munmap(copy, ARENA);
+	if (own != MAP_FAILED) munmap(own, ARENA);
+}
+
 void heap_freeze(void) {
 	static int tried;
 #ifdef TRINIT_ASAN
 	tried = 1; /* the engine's blocks are elsewhere, and the sanitizer wants to see the stack */
 #endif
 	if (tried++) return;
+	struct rlimit limit; /* which counts for a memory file, too, and is enforced by a signal */
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur < ARENA) return;
 	int fd = memfd_create("trinit-heap", MFD_CLOEXEC);
 	if (fd < 0) return; /* nothing is lost but memory */
-	if (write_whole(fd, arena, ARENA) == 0) {
-		void *copy = mmap(NULL, ARENA, PROT_READ, MAP_SHARED, fd, 0);
-		int rights = PROT_READ | PROT_WRITE, how = MAP_PRIVATE | MAP_FIXED;
-		if (copy != MAP_FAILED && mmap(arena, ARENA, rights, how, fd, 0) != MAP_FAILED)
-			frozen = copy;
-	}
-	int inside = bottom >= arena && bottom <= arena + ARENA; /* or it has moved on */
-	frozen_gap = inside ? ((size_t)(bottom - arena) + PAGE - 1) & ~(size_t)(PAGE - 1) : ARENA;
-	frozen_top = inside ? (size_t)(top - arena) & ~(size_t)(PAGE - 1) : ARENA;
+	if (write_whole(fd, arena, ARENA) == 0) share(fd);
 	close(fd);
 }
 

@@ -117,6 +117,9 @@ export function replaceFile(path: string, bytes: string, mode: number): void {
   const fd = open(next, sys.O_WRONLY | sys.O_CREAT | sys.O_TRUNC, mode);
   try {
     writeAll(fd, bytes, next);
+  } catch (error) {
+    sys.unlink(next); // half a file is nobody's
+    throw error;
   } finally {
     close(fd);
   }
@@ -189,7 +192,8 @@ export function tryRead(fd: number, buffer: Uint8Array, path: string): number | 
   return unless(errnos.EAGAIN, "read", sys.read(fd, buffer, 0, buffer.length), path);
 }
 
-/** A line on stderr, which may be closed or full: there is nobody left to tell. */
+/** A line on stderr. It may be closed, and then there is nobody to tell; a pipe that is full and
+ * not read holds the program up, as it does runit's. */
 export function complain(line: string): void {
   sys.write(2, `${line}\n`);
 }

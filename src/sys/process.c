@@ -264,7 +264,9 @@ static int compare_ints(const void *a, const void *b) {
 	return *(const int *)a - *(const int *)b;
 }
 
-/* In the child: what it keeps open, its title, and then main(index), whose exit code is its. */
+/* In the child: what it keeps open, its title, and then main(index), whose exit code is its. The
+ * parent's signals stay blocked until signalfd() says which are this program's: one that comes
+ * before is read then, and does not end a supervisor before it has begun. */
 static void run_forked(JSContext *ctx, JSValueConst *argv, int index) {
 	int keep[4];
 	JSValue words = JS_GetPropertyUint32(ctx, argv[1], (uint32_t)index);
@@ -273,8 +275,6 @@ static void run_forked(JSContext *ctx, JSValueConst *argv, int index) {
 	for (int i = 0; i < count; i++) keep[i] = int_at(ctx, fds, i);
 	qsort(keep, (size_t)count, sizeof *keep, compare_ints);
 	close_others(keep, count);
-	restore_signals();
-	signal(SIGPIPE, SIG_IGN);
 	set_words(ctx, words);
 	JS_FreeValue(ctx, words);
 	JS_FreeValue(ctx, fds);
@@ -393,6 +393,11 @@ failed:
 	_exit(127);
 }
 
+static void give_strings(JSContext *ctx, char **strings) {
+	for (char **at = strings; at && *at; at++) give_scratch(ctx, *at);
+	give_scratch(ctx, strings);
+}
+
 /* The strings of an array for exec, for give_scratch(); NULL with an exception. */
 static char **strings_in(JSContext *ctx, JSValueConst array) {
 	int count = length_in(ctx, array);
@@ -401,15 +406,12 @@ static char **strings_in(JSContext *ctx, JSValueConst array) {
 		JSValue item = JS_GetPropertyUint32(ctx, array, (uint32_t)i);
 		strings[i] = bytes_in(ctx, item, NULL);
 		JS_FreeValue(ctx, item);
-		if (!strings[i]) return NULL;
+		if (strings[i]) continue;
+		give_strings(ctx, strings);
+		return NULL;
 	}
 	if (strings) strings[count] = NULL;
 	return strings;
-}
-
-static void give_strings(JSContext *ctx, char **strings) {
-	for (char **at = strings; at && *at; at++) give_scratch(ctx, *at);
-	give_scratch(ctx, strings);
 }
 
 /* Fills *out from a property that is a byte string or null; -1 with an exception. */

@@ -76,7 +76,8 @@ static JSValue sys_stamplines(ARGS) {
 	uint8_t *table = NULL;
 	if (output && !JS_IsUndefined(argv[6]) && !JS_IsNull(argv[6])) {
 		if (!(table = buffer_in(ctx, argv[6], &table_size))) return JS_EXCEPTION;
-		if (table_size != 256) return engine_throw_type(ctx, "a table of %d bytes", (int)table_size);
+		int given = (int)table_size;
+		if (given != 256) return engine_throw_type(ctx, "a table of %d bytes", given);
 	}
 	char *prefix = output ? bytes_in(ctx, argv[4], &prefix_size) : NULL;
 	if (!prefix) return JS_EXCEPTION;

@@ -125,9 +125,10 @@ declare const sys: {
   /** The pid of a birth record while that very process lives; 0 when it has ended, the system was
    * booted since, or there is no such record. */
   living(path: Bytes): number;
-  /** Forks one child per argv, at most 1000. Returns in the parent only, pids or -errno in their order: child i
-   * closes all but 0-2 and keepFds[i] (at most 4), has its signals as before signalfd, gets
-   * argvs[i] as its title (at most 1024 bytes), does what host.c does with main(i). */
+  /** Forks one child per argv, at most 1000. Returns in the parent only, pids or -errno in their
+   * order: child i closes all but 0-2 and keepFds[i] (at most 4), gets argvs[i] as its title (at
+   * most 1024 bytes), and does what host.c does with main(i). Signals stay as they are until its
+   * own signalfd. */
   fork(
     main: (index: number) => number | object,
     argvs: readonly (readonly Bytes[])[],

@@ -73,6 +73,7 @@ static int take_turn(JSContext *ctx, JSValueConst turns, const char *name, JSVal
 		fds[i] = pollfd_of(int_at(ctx, answer, i + 1));
 	JS_FreeValue(ctx, answer);
 	int found = wait_ready(fds, count, milliseconds);
+	if (found < 0 && errno != EINTR) poll(NULL, 0, 1000); /* whatever it is: not again at once */
 	*ready = ready_out(ctx, fds, found < 0 ? 0 : count);
 	return -1;
 }
@@ -95,7 +96,9 @@ JSValue sys_signalfd(ARGS) {
 	sigemptyset(&handled);
 	int count = length_in(ctx, argv[0]);
 	for (int i = 0; i < count; i++) sigaddset(&handled, int_at(ctx, argv[0], i));
-	sigprocmask(SIG_BLOCK, &handled, NULL);
+	sigset_t mask = start.mask; /* and not what a parent of ours blocked for itself */
+	for (int i = 0; i < count; i++) sigaddset(&mask, int_at(ctx, argv[0], i));
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	/* An ignored signal is never pending: one that we read must not be ignored. */
 	for (int i = 0; i < count; i++) signal(int_at(ctx, argv[0], i), SIG_DFL);
 	return outcome(ctx, signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));

@@ -113,6 +113,26 @@ describe("garbage", { concurrency: true }, () => {
     assert.equal(fs.readFileSync(path.join(dir, "supervise/stat"), "latin1"), "run, want down\n");
   });
 
+  test("a status that could not be written is written when it can be", {
+    skip: !isRoot,
+  }, async (t) => {
+    // It stayed as it was until the next event, which may be never: `down` of one that runs.
+    const scan = tempDir(t);
+    serviceDir(scan, "web", {});
+    const inside = `mount -t tmpfs -o size=64k none web && cp run web/ &&
+      exec ${bin("runsv")} web`;
+    fs.writeFileSync(path.join(scan, "run"), forever, { mode: 0o755 });
+    const runsv = start(t, "unshare", { args: ["-m", "/bin/sh", "-c", inside], cwd: scan });
+    const dir = await waitForMount(runsv.pid, path.join(scan, "web"));
+    await until(dir, ({ state }) => state === "run", 10_000);
+    fillDisk(path.join(dir, "filler"));
+    tell(dir, "p");
+    await runsv.stderr.waitFor(/disk full/);
+    assert.equal((await status(dir)).paused, false);
+    fs.rmSync(path.join(dir, "filler"));
+    await until(dir, ({ paused }) => paused, 10_000);
+  });
+
   test("supervise/ is removed: the service is kept, and TERM still ends it", async (t) => {
     const dir = serviceDir(tempDir(t), "web", {
       "run!": forever,
