@@ -19,7 +19,8 @@ const lifeMsMax = 60;
 const counter = `#!/bin/sh
 trap 'exit 0' TERM
 life=$(($(cat lives 2>/dev/null || echo 0) + 1))
-echo $life >lives
+echo $life >lives.new # a kill never leaves it empty, or there were two first lives
+mv lives.new lives
 n=0
 while :; do
   for burst in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
