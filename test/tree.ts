@@ -80,3 +80,15 @@ export function startFaulty(
   const tree = startRunsvdir(t, scan, { program: faultsBin("runsvdir"), ...options, env });
   return { tree, arm, disarm };
 }
+
+/** `rm -r` of a directory that somebody still writes to: until nothing is left of it. */
+export async function removeTree(directory: string): Promise<void> {
+  await eventually(`${directory} is gone`, () => {
+    try {
+      fs.rmSync(directory, { recursive: true, force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOTEMPTY") throw error;
+    }
+    return !fs.existsSync(directory);
+  });
+}

@@ -16,6 +16,7 @@ import {
   waitForFile,
 } from "../harness.ts";
 import { newRandom, tell, waitForRecord } from "../record.ts";
+import { removeTree } from "../tree.ts";
 
 const forever = "#!/bin/sh\ntrap '' HUP INT QUIT ALRM USR1 USR2\nexec sleep 600\n";
 const isRoot = process.getuid?.() === 0;
@@ -85,7 +86,7 @@ describe("garbage", { concurrency: true }, () => {
     assert.equal((await until(moved, ({ paused }) => paused, 10_000)).pid, pid);
     await control(moved, "cont");
     await until(moved, ({ paused }) => !paused, 10_000);
-    fs.rmSync(moved, { recursive: true });
+    await removeTree(moved);
     kill(pid ?? 0, "SIGKILL");
     await runsv.stderr.waitFor(/warning: unable to open supervise\/pid.new: file does not exist/);
     runsv.signal("SIGTERM");

@@ -6,7 +6,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { until } from "../../src/client/index.ts";
 import { deadlineMs, isAlive, startRunsvdir } from "../harness.ts";
-import { isUp, newScan, runsvNamed, runsvOf, sleeper, timesSaid } from "../tree.ts";
+import { isUp, newScan, removeTree, runsvNamed, runsvOf, sleeper, timesSaid } from "../tree.ts";
 
 /** As runsvchdir does it: a reader of the link never finds none. */
 function switchTo(dir: string, target: string): void {
@@ -95,7 +95,7 @@ test("the directory removed and made again: old services end, new ones start", a
   const fresh = sleeper(scan, "web");
   await isUp(fresh);
   assert.ok(!isAlive(pid), "the old one has ended before the new one starts");
-  fs.rmSync(scan, { recursive: true, maxRetries: 5 });
+  await removeTree(scan);
   fs.mkdirSync(scan);
   const again = await isUp(sleeper(scan, "again"));
   assert.ok(isAlive(again.pid));
