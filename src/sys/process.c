@@ -16,6 +16,10 @@
 
 #include "sys.h"
 
+#ifdef TRINIT_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
 sigset_t handled;
 
 /* --- Processes --------------------------------------------------------------------------- */
@@ -449,6 +453,10 @@ __attribute__((no_sanitize("address"))) static pid_t spawn_clone(struct spawn *s
 	sigprocmask(SIG_BLOCK, &all, &before);
 	pid_t pid = clone(spawn_child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, spawn);
 	int error = errno;
+#ifdef TRINIT_ASAN
+	/* The child never returned from its frames here, so the sanitizer still guards them. */
+	__asan_unpoison_memory_region(stack, sizeof stack);
+#endif
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	errno = error;
 	return pid;
