@@ -28,6 +28,8 @@ for (const [what, isEmpty] of [
     const logger = await isUp(path.join(web, "log"));
     const runsv = await runsvOf(tree, "web");
     const other = await runsvOf(tree, "www");
+    // It is up when it is forked; its title is the first thing that it sets itself.
+    await eventually("the logger's title", () => commandLine(logger.pid) === "svlogd -tt main");
 
     for (const command of [
       ["pgrep", "-x", "runsv"],
