@@ -168,12 +168,6 @@ JSValue sys_pipe(ARGS) {
 	return pair;
 }
 
-/* pipesize(fd, size) -> size | -errno */
-JSValue sys_pipesize(ARGS) {
-	UNUSED_ARGS;
-	return outcome(ctx, fcntl(int_in(ctx, argv[0]), F_SETPIPE_SZ, int_in(ctx, argv[1])));
-}
-
 /* dup2(from, to) -> to | -errno */
 JSValue sys_dup2(ARGS) {
 	UNUSED_ARGS;
@@ -309,8 +303,3 @@ JSValue sys_symlink(ARGS) {
 	return result;
 }
 
-/* umask(mode) -> the mask before */
-JSValue sys_umask(ARGS) {
-	UNUSED_ARGS;
-	return JS_NewInt32(ctx, (int)umask((mode_t)int_in(ctx, argv[0])));
-}

@@ -113,12 +113,6 @@ JSValue sys_setrlimit(ARGS) {
 	return outcome(ctx, setrlimit((unsigned)int_in(ctx, argv[0]), &limit));
 }
 
-/* exit(code) never returns */
-JSValue sys_exit(ARGS) {
-	UNUSED_ARGS;
-	_exit(int_in(ctx, argv[0]));
-}
-
 /* getenv(name) -> bytes | null */
 JSValue sys_getenv(ARGS) {
 	UNUSED_ARGS;
@@ -227,12 +221,6 @@ __attribute__((noinline)) static int set_words(JSContext *ctx, JSValueConst word
 	size_t size = joined_in(ctx, words, title, sizeof title);
 	if (size > 0) set_title(title, size);
 	return size > 0 ? 0 : -1;
-}
-
-/* settitle(argv) -> 0 */
-JSValue sys_settitle(ARGS) {
-	UNUSED_ARGS;
-	return set_words(ctx, argv[0]) < 0 ? JS_EXCEPTION : JS_NewInt32(ctx, 0);
 }
 
 /* --- fork and spawn ---------------------------------------------------------------------- */

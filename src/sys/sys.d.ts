@@ -59,8 +59,6 @@ declare const sys: {
   flock(fd: number, operation: number): number;
   /** [read end, write end]. */
   pipe(): [number, number] | number;
-  /** Sets a pipe's capacity; the capacity in force, in bytes. */
-  pipesize(fd: number, size: number): number;
   /** The copy is not close-on-exec. */
   dup2(from: number, to: number): number;
   stat(path: Bytes): SysStat | number;
@@ -77,8 +75,6 @@ declare const sys: {
   mkfifo(path: Bytes, mode: number): number;
   chdir(path: Bytes): number;
   symlink(target: Bytes, path: Bytes): number;
-  /** The mask before. */
-  umask(mode: number): number;
 
   /** Waits until a descriptor can be read, or has ended; those that are ready, [] after
    * `milliseconds` (-1: for ever). At most 64. -EINTR is possible. ~fd waits for urgent data
@@ -115,10 +111,7 @@ declare const sys: {
   /** [soft, hard]; -1 is no limit. */
   getrlimit(resource: number): [number, number] | number;
   setrlimit(resource: number, soft: number, hard: number): number;
-  exit(code: number): never;
   getenv(name: Bytes): Bytes | null;
-  /** Sets this process's name (argv[0]) and command line, as ps shows them. */
-  settitle(argv: readonly Bytes[]): number;
   /** Writes `PID START BOOT` of this process into a file: START is field 22 of proc(5)'s stat,
    * clock ticks since boot, BOOT the kernel's boot id. Fails where there is no /proc. */
   birth(path: Bytes): number;

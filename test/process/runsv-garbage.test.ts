@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import path from "node:path";
-import { describe, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { control, status, until } from "../../src/client/index.ts";
 import {
   bin,
   eventually,
   kill,
+  type Program,
   serviceDir,
   start,
   startRunsv,
@@ -21,6 +22,18 @@ import { removeTree } from "../tree.ts";
 const forever = "#!/bin/sh\ntrap '' HUP INT QUIT ALRM USR1 USR2\nexec sleep 600\n";
 const isRoot = process.getuid?.() === 0;
 const floodBytes = 1024 * 1024;
+
+/** A service that runs, in a file system of 64 kB. */
+async function startOnSmallDisk(t: TestContext): Promise<{ runsv: Program; dir: string }> {
+  const scan = tempDir(t);
+  serviceDir(scan, "web", {});
+  const inside = `mount -t tmpfs -o size=64k none web && cp run web/ &&
+    exec ${bin("runsv")} web`;
+  fs.writeFileSync(path.join(scan, "run"), forever, { mode: 0o755 });
+  const runsv = start(t, "unshare", { args: ["-m", "/bin/sh", "-c", inside], cwd: scan });
+  const dir = await waitForMount(runsv.pid, path.join(scan, "web"));
+  return { runsv, dir };
+}
 
 describe("garbage", { concurrency: true }, () => {
   test("a megabyte of random bytes into supervise/control, and it still obeys", async (t) => {
@@ -94,13 +107,7 @@ describe("garbage", { concurrency: true }, () => {
   });
 
   test("a full disk: a warning, the service is kept", { skip: !isRoot }, async (t) => {
-    const scan = tempDir(t);
-    serviceDir(scan, "web", {});
-    const inside = `mount -t tmpfs -o size=64k none web && cp run web/ &&
-      exec ${bin("runsv")} web`;
-    fs.writeFileSync(path.join(scan, "run"), forever, { mode: 0o755 });
-    const runsv = start(t, "unshare", { args: ["-m", "/bin/sh", "-c", inside], cwd: scan });
-    const dir = await waitForMount(runsv.pid, path.join(scan, "web"));
+    const { runsv, dir } = await startOnSmallDisk(t);
     const { pid } = await until(dir, ({ state }) => state === "run", 10_000);
     fillDisk(path.join(dir, "filler"));
     tell(dir, "pc");
@@ -118,13 +125,7 @@ describe("garbage", { concurrency: true }, () => {
     skip: !isRoot,
   }, async (t) => {
     // It stayed as it was until the next event, which may be never: `down` of one that runs.
-    const scan = tempDir(t);
-    serviceDir(scan, "web", {});
-    const inside = `mount -t tmpfs -o size=64k none web && cp run web/ &&
-      exec ${bin("runsv")} web`;
-    fs.writeFileSync(path.join(scan, "run"), forever, { mode: 0o755 });
-    const runsv = start(t, "unshare", { args: ["-m", "/bin/sh", "-c", inside], cwd: scan });
-    const dir = await waitForMount(runsv.pid, path.join(scan, "web"));
+    const { runsv, dir } = await startOnSmallDisk(t);
     await until(dir, ({ state }) => state === "run", 10_000);
     fillDisk(path.join(dir, "filler"));
     tell(dir, "p");
