@@ -15,7 +15,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { build as bundle } from "esbuild";
 import { execaSync } from "execa";
-import { applets } from "../src/applets.ts";
+import { allNames, applets } from "../src/applets.ts";
 
 /** A way to build: where it goes and what differs. */
 interface Flavour {
@@ -87,21 +87,38 @@ function engineDirectory(libc: "static" | "gnu"): string {
   return directory;
 }
 
-const families = [...new Set(Object.values(applets).map((applet) => applet.family))];
+/** The C files of src/sys. */
+const cUnits = ["host", "convert", "heap", "files", "wait", "process", "identity", "boot", "sys"];
 
-function programsOf(family: string): string[] {
+/** Programs that tests run on the engine: in a family of their own, where fault points are. */
+const testFamily = "test";
+const testPrograms: Readonly<Record<string, string>> = {
+  "posix-calls": "test/fixtures/posix-calls-engine.ts",
+};
+
+function familiesOf(flavour: Flavour): string[] {
+  const families = new Set<string>(Object.values(applets).map((applet) => applet.family));
+  return [...families, ...(flavour.faults ? [testFamily] : [])];
+}
+
+/** The programs of a family, with their sources. */
+function programsOf(family: string): (readonly [name: string, source: string])[] {
+  if (family === testFamily) return Object.entries(testPrograms);
   return Object.entries(applets)
     .filter(([, applet]) => applet.family === family)
-    .map(([name]) => name);
+    .map(([name]) => [name, `src/programs/${name}.ts`]);
 }
 
 async function makeScript(family: string, flavour: Flavour, output: string): Promise<void> {
-  const names = programsOf(family);
-  const imports = names.map((name) => `import { main as ${name} } from "./${name}.ts";`);
+  const programs = programsOf(family);
+  const imports = programs.map(
+    ([, source], index) => `import { main as main${index} } from "./${source}";`,
+  );
+  const names = programs.map(([name], index) => `"${name}": main${index}`);
   await bundle({
     stdin: {
       contents: `${imports.join("\n")}\nglobalThis.programs = { ${names.join(", ")} };\n`,
-      resolveDir: path.join(root, "src/programs"),
+      resolveDir: root,
       loader: "ts",
     },
     bundle: true,
@@ -116,15 +133,24 @@ async function makeScript(family: string, flavour: Flavour, output: string): Pro
   });
 }
 
+/** Every name that this executable is called by: [name, program, family]. */
+function namesOf(flavour: Flavour): (readonly [string, string, string])[] {
+  const forTests = flavour.faults ? Object.keys(testPrograms) : [];
+  return [
+    ...allNames().map(([name, program]) => [name, program, applets[program].family] as const),
+    ...forTests.map((name) => [name, name, testFamily] as const),
+  ];
+}
+
 /** The table that host.c includes: which program is in which bundle. */
-function makeHeader(output: string): void {
-  const lines = families.flatMap((family) => [
+function makeHeader(flavour: Flavour, output: string): void {
+  const lines = familiesOf(flavour).flatMap((family) => [
     `extern const uint8_t code_${family}[];`,
     `extern const uint32_t code_${family}_size;`,
   ]);
   lines.push("static const struct applet applets[] = {");
-  for (const [name, { family }] of Object.entries(applets)) {
-    lines.push(`\t{"${name}", code_${family}, &code_${family}_size},`);
+  for (const [name, program, family] of namesOf(flavour)) {
+    lines.push(`\t{"${name}", "${program}", code_${family}, &code_${family}_size},`);
   }
   writeIfChanged(output, [...lines, "};", ""].join("\n"));
 }
@@ -194,12 +220,13 @@ function bytecodeSize(work: string, family: string): number {
   return Number(declared?.[1]);
 }
 
-function linkPrograms(directory: string): void {
-  const bin = path.join(directory, "bin");
+function linkPrograms(flavour: Flavour): void {
+  const bin = path.join(root, flavour.directory, "bin");
   mkdirSync(bin, { recursive: true });
   const there = readdirSync(bin);
-  for (const name of there) if (!Object.hasOwn(applets, name)) rmSync(path.join(bin, name));
-  for (const name of Object.keys(applets)) {
+  const names = namesOf(flavour).map(([name]) => name);
+  for (const name of there) if (!names.includes(name)) rmSync(path.join(bin, name));
+  for (const name of names) {
     if (!there.includes(name)) symlinkSync("../trinit", path.join(bin, name));
   }
 }
@@ -209,7 +236,7 @@ export async function buildFlavour(name: keyof typeof flavours, report: boolean)
   const engine = engineDirectory(flavour.sanitized ? "gnu" : "static");
   const work = path.join(root, "dist/work", name);
   mkdirSync(work, { recursive: true });
-  makeHeader(path.join(work, "applets.h"));
+  makeHeader(flavour, path.join(work, "applets.h"));
   const compiler = compilerOf(flavour, engine);
   const headers = [
     path.join(work, "applets.h"),
@@ -217,11 +244,12 @@ export async function buildFlavour(name: keyof typeof flavours, report: boolean)
     path.join(sysDirectory, "engine.h"),
   ];
   const objects: string[] = [];
-  for (const unit of ["host", "convert", "heap", "files", "wait", "process", "sys"]) {
+  for (const unit of cUnits) {
     const object = path.join(work, `${unit}.o`);
     compile(compiler, path.join(sysDirectory, `${unit}.c`), object, headers);
     objects.push(object);
   }
+  const families = familiesOf(flavour);
   for (const family of families) objects.push(await makeBundle(family, flavour, compiler, work));
   const directory = path.join(root, flavour.directory);
   const output = path.join(directory, flavour.executable);
@@ -240,11 +268,12 @@ export async function buildFlavour(name: keyof typeof flavours, report: boolean)
     );
     run("mv", "-f", `${output}.new`, output);
   }
-  if (flavour.executable === "trinit") linkPrograms(directory);
+  if (flavour.executable === "trinit") linkPrograms(flavour);
   if (!report) return;
   for (const family of families) {
     const size = bytecodeSize(work, family);
-    console.log(`${family.padEnd(12)} ${size} bytes of bytecode: ${programsOf(family).join(" ")}`);
+    const names = programsOf(family).map(([name]) => name);
+    console.log(`${family.padEnd(12)} ${size} bytes of bytecode: ${names.join(" ")}`);
   }
   console.log(`${path.relative(root, output).padEnd(12)} ${statSync(output).size} bytes`);
 }

@@ -1,21 +1,56 @@
 // The table of programs: the build, `trinit help` and `trinit install` derive from it.
 // A family is one bundle of bytecode; programs that fork each other share a family.
 
-export type Family = "supervision" | "control" | "trinit";
+export type Family = "supervision" | "control" | "chain" | "init" | "trinit";
 
 export interface Applet {
   readonly family: Family;
+  /** Other names it is called by; main sees which one in argv[0]. */
+  readonly aliases: readonly string[];
   /** One line for `trinit help`. */
   readonly summary: string;
 }
 
 export const applets = {
-  trinit: { family: "trinit", summary: "help, install, info, and every program below by name" },
-  runsv: { family: "supervision", summary: "supervises one service, and its logger" },
+  trinit: {
+    family: "trinit",
+    aliases: [],
+    summary: "help, install, info, and every program below by name",
+  },
+  init: {
+    family: "init",
+    aliases: ["runit", "runit-init"],
+    summary: "process 1: stages 1, 2 and 3 of a machine or a container",
+  },
+  shutdown: {
+    family: "init",
+    aliases: ["halt", "poweroff", "reboot"],
+    summary: "tells init to end the system",
+  },
+  runsv: { family: "supervision", aliases: [], summary: "supervises one service, and its logger" },
   runsvdir: {
     family: "supervision",
+    aliases: [],
     summary: "starts and watches one runsv per service directory",
   },
-  svlogd: { family: "supervision", summary: "writes a log into directories, rotates it" },
-  sv: { family: "control", summary: "shows and controls services" },
+  svlogd: {
+    family: "supervision",
+    aliases: [],
+    summary: "writes a log into directories, rotates it",
+  },
+  sv: { family: "control", aliases: [], summary: "shows and controls services" },
+  chpst: {
+    family: "chain",
+    aliases: ["envdir", "envuidgid", "pgrphack", "setlock", "setuidgid", "softlimit"],
+    summary: "runs a program with a changed user, environment, limits, ...",
+  },
 } as const satisfies Record<string, Applet>;
+
+/** Every name a program is called by, with the program: [name, program]. */
+export function allNames(): readonly (readonly [string, keyof typeof applets])[] {
+  const names: [string, keyof typeof applets][] = [];
+  for (const program of Object.keys(applets) as (keyof typeof applets)[]) {
+    for (const name of [program, ...applets[program].aliases]) names.push([name, program]);
+  }
+  return names;
+}

@@ -72,7 +72,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   core: ["core"],
   sys: ["sys", "core"],
   programs: ["programs", "sys", "core", "applets.ts"],
-  client: ["client", "core", "node:", "chokidar"],
+  client: ["client", "core", "node:", "chokidar", "tai64", "node-pty"],
 };
 
 const checkLayers: Rule = (file) => {
@@ -231,7 +231,7 @@ function checkProgram(name: string, names: readonly string[], source: string): C
   const complaints: Complaint[] = [];
   if (!names.includes(`src/programs/${name}.ts`)) complaints.push(`${name}: no program`);
   if (!names.includes(`src/programs/${name}.8`)) complaints.push(`${name}: no manual`);
-  const tests = new RegExp(`^test/process/${name}-.*\\.test\\.ts$`);
+  const tests = new RegExp(`^test/(process|namespace)/${name}-.*\\.test\\.ts$`);
   if (!names.some((file) => tests.test(file))) complaints.push(`${name}: no test of the process`);
   if (!/\busage\b/.test(source)) complaints.push(`${name}: no usage`);
   return complaints;
@@ -274,7 +274,8 @@ function opinionOf(program: string, args: readonly string[]): string | null {
 }
 
 function isShell({ name, text }: File): boolean {
-  return name.endsWith(".sh") || /^#!\s*\/(usr\/)?bin\/(env )?(ba|da)?sh\b/.test(text);
+  const sourced = name.startsWith("stages/");
+  return sourced || name.endsWith(".sh") || /^#!\s*\/(usr\/)?bin\/(env )?(ba|da)?sh\b/.test(text);
 }
 
 // --- The tests ---------------------------------------------------------------------------------

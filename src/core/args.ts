@@ -11,6 +11,8 @@ export interface Args {
   readonly operands: readonly string[];
   /** False when a letter is unknown or a value is missing: print the usage. */
   readonly valid: boolean;
+  /** Then, the complaint about it: `illegal option -- q`. */
+  readonly complaint?: string;
 }
 
 /**
@@ -27,18 +29,24 @@ export function parseArgs(argv: readonly string[], letters: string): Args {
     for (let i = 1; i < word.length; i++) {
       const letter = word[i] ?? "";
       const place = letter === ":" ? -1 : letters.indexOf(letter);
-      if (place < 0) return { options, operands: [], valid: false };
+      if (place < 0) return invalid(options, `illegal option -- ${letter}`);
       if (letters[place + 1] !== ":") {
         options.push({ letter, value: "" });
         continue;
       }
       const value = i + 1 < word.length ? word.slice(i + 1) : argv[++at];
-      if (value === undefined) return { options, operands: [], valid: false };
+      if (value === undefined) {
+        return invalid(options, `option requires an argument -- ${letter}`);
+      }
       options.push({ letter, value });
       break;
     }
   }
   return { options, operands: argv.slice(at), valid: true };
+}
+
+function invalid(options: readonly Option[], complaint: string): Args {
+  return { options, operands: [], valid: false, complaint };
 }
 
 /** The number that the text begins with, as scan_ulong reads it; null when there are no digits. */

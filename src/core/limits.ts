@@ -47,3 +47,35 @@ export const scriptsMax = 64;
 export const linksMax = 40;
 /** supervise/status: 20 bytes are the format, a longer file is not ours. */
 export const statusBytes = 20;
+
+/** Groups that chpst sets; the kernel takes far more, runit's takes as many. */
+export const groupsMax = 60;
+/** Of a file that is to become a variable: exec(2) takes no string longer than 128 kB. */
+export const variableBytes = 131_072;
+/** Of /etc/passwd and /etc/group: some hundred thousand users. */
+export const usersFileBytes = 16 * 1024 * 1024;
+
+/** Stage 2 that crashed, or a stage that could not be started, is started again after this. */
+export const stageRetryMs = 5000;
+/** What stage 2 gets to end when it is told to, before it is killed: as runit. */
+export const stageStopMs = 5000;
+/** A stage 3 that cannot be started so often is left out: the system is to end. */
+export const stageFailuresMax = 3;
+/** Stage 3 is killed after this: longer than any service takes, shorter than a person waits at a
+ * machine that hangs. The file timeout-3 in /etc/runit says otherwise, in milliseconds. */
+export const stage3LimitMs = 300_000;
+
+/** What services get to end in the built-in stage 3, in seconds, where SVWAIT does not say. */
+export const stopSeconds = 30;
+/** The same in a container: its engine kills everything after 10, the rest wants to end, too. */
+export const stopContainerSeconds = 7;
+/** What all other processes get between TERM and KILL, in seconds. */
+export const restSeconds = 5;
+/** The same in a container. */
+export const restContainerSeconds = 2;
+/** Nothing of a process runs after KILL, but a disk that it waits for may hold it up. */
+export const restKillMs = 1000;
+/** How often processes are listed while many end, or when no pidfd can be had (Linux < 5.3). */
+export const restLookMs = 50;
+/** Processes whose end is waited for at once: poll takes 64 descriptors. */
+export const restWatched = 64;

@@ -31,7 +31,8 @@ function prepare(input: number, files: SuperviseFiles): void {
   const owner = statIfThere("main");
   if (owner === null || sys.geteuid() !== 0) return;
   const given = sys.setids(owner.uid, owner.gid, [owner.gid]);
-  if (given < 0) throw new SysError("give up root for the owner of", -given, "log/main");
+  if (typeof given === "number") return;
+  throw new SysError("give up root for the owner of", given[0], "log/main");
 }
 
 /** log/main, or what it is a link to. */

@@ -10,15 +10,19 @@ import { type Ended, type Outcome, openSignals, readSignals, reap, runTurns } fr
 import {
   close,
   complain,
+  getrlimit,
   isDirectory,
   isLink,
   kill,
+  type Limit,
   lstatIfThere,
   pipe,
   readdir,
   reasonOf,
   type Stat,
   SysError,
+  setrlimit,
+  setsid,
 } from "../sys/posix.ts";
 import { samples, supervise } from "./runsv.ts";
 import {
@@ -59,7 +63,7 @@ interface Runsvdir {
   readonly watch: Watch;
   readonly signalFd: number;
   /** The limit on descriptors that services shall see, not the one we gave ourselves. */
-  readonly descriptorLimit: readonly [number, number];
+  readonly descriptorLimit: Limit | null;
   /** The complaint that stands, by subject: each is said once. Subjects are the name of a
    * service, or begin with it and a slash; those of the whole begin with a slash. */
   readonly said: Map<string, string>;
@@ -100,13 +104,18 @@ function descriptors({ signalFd, watch }: Runsvdir): readonly number[] {
   return [signalFd, ...watchedFds(watch)];
 }
 
-function raiseDescriptorLimit(): readonly [number, number] {
-  const limit = sys.getrlimit(sys.RLIMIT_NOFILE);
-  if (typeof limit === "number") return [-1, -1];
-  const [soft, hard] = limit;
-  const wanted = hard < 0 ? runsvdirDescriptors : Math.min(hard, runsvdirDescriptors);
-  if (soft >= 0 && soft < wanted) sys.setrlimit(sys.RLIMIT_NOFILE, wanted, hard);
-  return limit;
+/** What the limit was; null where limits are not to be had, which only many services would mind. */
+function raiseDescriptorLimit(): Limit | null {
+  try {
+    const limit = getrlimit("nofile");
+    const { soft, hard } = limit;
+    const wanted = hard === null ? runsvdirDescriptors : Math.min(hard, runsvdirDescriptors);
+    if (soft !== null && soft < wanted) setrlimit("nofile", { soft: wanted });
+    return limit;
+  } catch (error) {
+    if (error instanceof SysError) return null;
+    throw error;
+  }
 }
 
 /** Says it once per subject until all is well with that again. */
@@ -348,9 +357,8 @@ function startDue(state: Runsvdir, now: Millis): void {
 
 /** In the child: it becomes the supervisor. */
 function runChild(state: Runsvdir, { name, pipe: fd }: Child): Outcome {
-  const [soft, hard] = state.descriptorLimit;
-  sys.setrlimit(sys.RLIMIT_NOFILE, soft, hard);
-  if (state.sessions) sys.setsid();
+  if (state.descriptorLimit !== null) setrlimit("nofile", state.descriptorLimit);
+  if (state.sessions) setsid();
   const directory = `${state.directory}/${name}`;
   return supervise({ directory, name, logPipe: fd < 0 ? null : fd });
 }

@@ -1,6 +1,6 @@
-// trinit: what belongs to no single program: help, version, installation. `trinit NAME ...` for
-// the programs themselves is host.c's, which never comes here.
-import { applets } from "../applets.ts";
+// trinit: what belongs to no single program: help, version, installation, and what the stages
+// need. `trinit NAME ...` for the programs themselves is host.c's, which never comes here.
+import { type Applet, allNames, applets } from "../applets.ts";
 import { sentence } from "../core/message.ts";
 import { baseName } from "../core/verbs.ts";
 import {
@@ -20,8 +20,11 @@ import {
   writeAll,
   writeBuffer,
 } from "../sys/posix.ts";
+import { killall } from "./trinit-killall.ts";
+import { servicesDirectory, stage } from "./trinit-stage.ts";
 
-export const usage = "usage: trinit help [name] | info | install dir | --version | name [args]";
+export const usage = `usage: trinit help [name] | info | install [--init] dir | --version
+       trinit stage 1|2|3 | killall [-w seconds] | name [args]`;
 
 const self = "/proc/self/exe";
 const wrongCall = 100;
@@ -34,27 +37,27 @@ function print(line: string): void {
   writeAll(1, `${line}\n`, "stdout");
 }
 
-function summaryOf(name: string): string | null {
-  for (const [known, { summary }] of Object.entries(applets)) if (known === name) return summary;
-  return null;
+/** `summary; also: ALIAS, ALIAS`. */
+function describe({ summary, aliases }: Applet): string {
+  return aliases.length === 0 ? summary : `${summary}; also: ${aliases.join(", ")}`;
 }
 
 /** One line per program, or for the one asked for. */
 function help(name: string | undefined): number {
-  if (name !== undefined) {
-    const summary = summaryOf(name);
-    if (summary === null) {
-      complain(`trinit: there is no program ${name}`);
-      return wrongCall;
+  if (name === undefined) {
+    print(usage);
+    const width = Math.max(...Object.keys(applets).map((known) => known.length));
+    for (const [known, applet] of Object.entries(applets)) {
+      print(`  ${known.padEnd(width)}  ${describe(applet)}`);
     }
-    print(`${name}: ${summary}`);
     return 0;
   }
-  print(usage);
-  const width = Math.max(...Object.keys(applets).map((known) => known.length));
-  for (const [known, { summary }] of Object.entries(applets)) {
-    print(`  ${known.padEnd(width)}  ${summary}`);
+  const program = allNames().find(([known]) => known === name)?.[1];
+  if (program === undefined) {
+    complain(`trinit: there is no program ${name}`);
+    return wrongCall;
   }
+  print(`${program}: ${describe(applets[program])}`);
   return 0;
 }
 
@@ -62,7 +65,7 @@ function help(name: string | undefined): number {
 function info(): number {
   print(`version     ${VERSION}`);
   print(`executable  ${readlink(self)}`);
-  print("services    /etc/service");
+  print(`services    ${servicesDirectory}`);
   print(`SVDIR       ${sys.getenv("SVDIR") ?? "not set"}`);
   return 0;
 }
@@ -97,8 +100,9 @@ function linkName(directory: string, name: string): boolean {
   return true;
 }
 
-/** The executable and a link per program into a directory. */
-function install(directory: string): number {
+/** The executable and a link per name into a directory; those of init only when they are asked for:
+ * beside another init, a `reboot` of ours would do nothing. */
+function install(directory: string, withInit: boolean): number {
   const target = `${directory}/trinit`;
   const there = lstatIfThere(target);
   if (there !== null && (there.mode & typeMask) !== regularMode) {
@@ -107,10 +111,19 @@ function install(directory: string): number {
   }
   copySelf(target);
   let code = 0;
-  for (const name of Object.keys(applets)) {
-    if (name !== "trinit" && !linkName(directory, name)) code = failed;
+  for (const [name, program] of allNames()) {
+    const wanted = program !== "trinit" && (withInit || applets[program].family !== "init");
+    if (wanted && !linkName(directory, name)) code = failed;
   }
   return code;
+}
+
+/** What follows `install`; null: a wrong call. */
+function parseInstall(words: readonly string[]): number | null {
+  const withInit = words[0] === "--init";
+  const [directory, ...more] = withInit ? words.slice(1) : words;
+  if (directory === undefined || directory.startsWith("-") || more.length > 0) return null;
+  return install(directory, withInit);
 }
 
 function run(argv: readonly string[]): number | null {
@@ -122,7 +135,11 @@ function run(argv: readonly string[]): number | null {
     case "info":
       return argv.length === 2 ? info() : null;
     case "install":
-      return operand !== undefined && argv.length === 3 ? install(operand) : null;
+      return parseInstall(argv.slice(2));
+    case "stage":
+      return stage(argv.slice(1));
+    case "killall":
+      return killall(argv.slice(1));
     case "--version":
       if (argv.length !== 2) return null;
       print(`trinit ${VERSION}`);

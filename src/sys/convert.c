@@ -151,15 +151,25 @@ void push_int(JSContext *ctx, JSValueConst array, uint32_t index, int64_t number
 /* --- Fault points: only a build with TRINIT_FAULTS has them ------------------------------ */
 
 #ifdef TRINIT_FAULTS
+/* What the engine itself may do wrong, for the last resort of process 1. */
+static void crash(const char *how) {
+	static int *volatile nowhere;
+	if (strcmp(how, "crash-segv") == 0) *nowhere = 0;
+	if (strcmp(how, "crash-trap") == 0) __builtin_trap();
+	if (strcmp(how, "crash-abort") == 0) abort();
+}
+
 /* A fault is armed by a file of its name in $TRINIT_FAULTS; NAME.once fires once. */
 int fault_armed(const char *name) {
 	const char *dir = getenv("TRINIT_FAULTS");
 	char path[4096];
 	if (!dir) return 0;
 	snprintf(path, sizeof path, "%s/%s", dir, name);
-	if (access(path, F_OK) == 0) return 1;
+	int armed = access(path, F_OK) == 0;
 	snprintf(path, sizeof path, "%s/%s.once", dir, name);
-	return unlink(path) == 0;
+	if (!armed) armed = unlink(path) == 0;
+	if (armed) crash(name);
+	return armed;
 }
 #endif
 

@@ -151,6 +151,12 @@ JSValue sys_fchmod(ARGS) {
 	return outcome(ctx, fchmod(int_in(ctx, argv[0]), (mode_t)int_in(ctx, argv[1])));
 }
 
+/* isatty(fd) -> boolean */
+JSValue sys_isatty(ARGS) {
+	UNUSED_ARGS;
+	return JS_NewBool(ctx, isatty(int_in(ctx, argv[0])));
+}
+
 /* flock(fd, operation) -> 0 | -errno */
 JSValue sys_flock(ARGS) {
 	UNUSED_ARGS;
@@ -284,8 +290,10 @@ JSValue sys_rename(ARGS) {
 		give_scratch(ctx, path); \
 		return result; \
 	}
-/* unlink(path), mkdir(path, mode), mkfifo(path, mode), chdir(path) -> 0 | -errno */
+/* unlink(path), chmod(path, mode), mkdir(path, mode), mkfifo(path, mode), chdir(path)
+ * -> 0 | -errno */
 PATH_CALL(unlink, unlink(path))
+PATH_CALL(chmod, chmod(path, mode))
 PATH_CALL(mkdir, mkdir(path, mode))
 PATH_CALL(mkfifo, mkfifo(path, mode))
 PATH_CALL(chdir, chdir(path))

@@ -1,5 +1,6 @@
 /* Starts the engine, picks the program by the name it was called with, loads the
  * bytecode of its family and calls its main(argv). Nothing here decides anything else. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 #include "sys.h"
 
 struct applet {
-	const char *name;
+	const char *name;    /* as called: the program's, or an alias */
+	const char *program; /* whose main it is */
 	const uint8_t *code; /* the bytecode of its family */
 	const uint32_t *code_size;
 };
@@ -28,9 +30,19 @@ static const char *base_name(const char *path) {
 	return slash ? slash + 1 : path;
 }
 
+/* A descriptor below 3 that is closed would be the next one opened, and a lock or a pipe would get
+ * what is meant for stderr. Closed again in every program that is started. */
+static void hold_standard_fds(void) {
+	for (int fd = 0; fd < 3; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0) continue;
+		if (open("/dev/null", O_RDWR | O_CLOEXEC) < 0)
+			(void)!open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+}
+
 /* argv and the environment lie behind each other; a title may use what argv has. */
 static void remember_start(int argc, char **argv) {
-	sigprocmask(SIG_SETMASK, NULL, &start.mask);
+	kernel_sigmask(NULL, &start.mask);
 	start.sigpipe = signal(SIGPIPE, SIG_IGN); /* a closed stderr must not end a supervisor */
 	if (argc < 1) return;
 	start.title = argv[0];
@@ -67,7 +79,7 @@ static JSValue run_applet(JSContext *ctx, const struct applet *applet, int argc,
 
 	JSValue global = JS_GetGlobalObject(ctx);
 	JSValue programs = JS_GetPropertyStr(ctx, global, "programs");
-	JSValue main = JS_GetPropertyStr(ctx, programs, applet->name);
+	JSValue main = JS_GetPropertyStr(ctx, programs, applet->program);
 	JSValue args = argv_array(ctx, argc, argv);
 	JSValue code_out = JS_Call(ctx, main, JS_UNDEFINED, 1, (JSValueConst *)&args);
 	JS_FreeValue(ctx, args);
@@ -85,11 +97,13 @@ int main(int argc, char **argv) {
 		if (named) {
 			applet = named;
 			argc--, argv++;
-			prctl(PR_SET_NAME, applet->name);
 		}
 	}
 	if (!applet) applet = find_applet("trinit");
+	prctl(PR_SET_NAME, applet->name); /* also when called by another path, as /proc/self/exe */
+	hold_standard_fds();
 	remember_start(argc, argv);
+	remember_call(argc, argv);
 
 #ifdef TRINIT_ASAN
 	JSRuntime *rt = JS_NewRuntime(); /* every block the sanitizer's */
@@ -100,7 +114,7 @@ int main(int argc, char **argv) {
 	JSContext *ctx = rt ? new_context(rt) : NULL;
 	if (!ctx) {
 		fprintf(stderr, "%s: fatal: unable to start the engine: out of memory\n", applet->name);
-		return 111;
+		rescue(""); /* process 1 does not end */
 	}
 	JSValue result = run_applet(ctx, applet, argc, argv);
 	int code = run_program(ctx, result, applet->name);

@@ -1,6 +1,9 @@
 // System calls for the programs: an outcome that is expected is a value, everything else
 // throws a SysError that knows the call, the errno and the path.
+import type { Resource } from "../core/chpst.ts";
+import { usersFileBytes } from "../core/limits.ts";
 import { type Errno, errnos, reason } from "../core/message.ts";
+import { findGroup, findUser, type Group, type User } from "../core/users.ts";
 
 /** A system call that failed in a way its caller did not expect. */
 export class SysError extends Error {
@@ -196,4 +199,72 @@ export function tryRead(fd: number, buffer: Uint8Array, path: string): number | 
  * not read holds the program up, as it does runit's. */
 export function complain(line: string): void {
   sys.write(2, `${line}\n`);
+}
+
+// --- Names and results as the npm package posix has them -------------------------------------
+
+/** A user by name or number, from /etc/passwd; refuses one that is unknown. */
+export function getpwnam(who: string | number): User {
+  const user = findUser(readUsersFile("/etc/passwd"), who);
+  if (user === null) throw new Refusal(`unknown user: ${who}`);
+  return user;
+}
+
+/** A group by name or number, from /etc/group; refuses one that is unknown. */
+export function getgrnam(who: string | number): Group {
+  const group = findGroup(readUsersFile("/etc/group"), who);
+  if (group === null) throw new Refusal(`unknown group: ${who}`);
+  return group;
+}
+
+function readUsersFile(path: string): string {
+  return expected("read", sys.readfile(path, usersFileBytes), path);
+}
+
+/** The number of what getrlimit(2) limits. */
+function numberOf(resource: Resource): number {
+  return sys[`RLIMIT_${resource.toUpperCase() as Uppercase<Resource>}`];
+}
+
+/** A limit of resources; null is none. */
+export interface Limit {
+  readonly soft: number | null;
+  readonly hard: number | null;
+}
+
+export function getrlimit(resource: Resource): Limit {
+  const [soft, hard] = expected("getrlimit", sys.getrlimit(numberOf(resource)), resource);
+  return { soft: soft < 0 ? null : soft, hard: hard < 0 ? null : hard };
+}
+
+/** Sets a limit; what is left out stays as it is. */
+export function setrlimit(resource: Resource, limit: Partial<Limit>): void {
+  const { soft, hard } = { ...getrlimit(resource), ...limit };
+  const result = sys.setrlimit(numberOf(resource), soft ?? -1, hard ?? -1);
+  checked("setrlimit", result, resource);
+}
+
+/** Begins a session; its number. */
+export function setsid(): number {
+  return checked("setsid", sys.setsid());
+}
+
+/** Changes the root directory, and to it. */
+export function chroot(path: string): void {
+  checked(`change directory: ${path}`, sys.chdir(path));
+  checked("change root directory", sys.chroot("."));
+}
+
+/** Becomes a program, under soft limits; what failed as [errno, call] when it cannot. */
+export function exec(
+  path: string,
+  argv: readonly string[],
+  environment: readonly string[],
+  limits: Readonly<Partial<Record<Resource, number | null>>>,
+): readonly [Errno, string] {
+  const pairs = Object.entries(limits).flatMap(([resource, soft]) => [
+    numberOf(resource as Resource),
+    soft ?? -1,
+  ]);
+  return sys.execve(path, argv, environment, pairs);
 }

@@ -2,12 +2,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -23,18 +23,6 @@
 sigset_t handled;
 
 /* --- Processes --------------------------------------------------------------------------- */
-
-/* getpid() -> pid */
-JSValue sys_getpid(ARGS) {
-	UNUSED_ARGS;
-	return JS_NewInt32(ctx, getpid());
-}
-
-/* geteuid() -> uid */
-JSValue sys_geteuid(ARGS) {
-	UNUSED_ARGS;
-	return JS_NewInt64(ctx, geteuid());
-}
 
 /* kill(pid, signal) -> 0 | -errno */
 JSValue sys_kill(ARGS) {
@@ -71,66 +59,16 @@ JSValue sys_subreaper(ARGS) {
 	return outcome(ctx, prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
 }
 
-/* setsid() -> session | -errno */
-JSValue sys_setsid(ARGS) {
-	UNUSED_ARGS;
-	return outcome(ctx, setsid());
-}
-
-/* setids(uid, gid, groups) -> 0 | -errno */
-JSValue sys_setids(ARGS) {
-	UNUSED_ARGS;
-	gid_t groups[64];
-	double uid, gid;
-	int count = length_in(ctx, argv[2]);
-	if (count > 64) return engine_throw_type(ctx, "%d groups", count);
-	for (int i = 0; i < count; i++) groups[i] = (gid_t)int_at(ctx, argv[2], i);
-	if (JS_ToFloat64(ctx, &uid, argv[0]) < 0 || JS_ToFloat64(ctx, &gid, argv[1]) < 0)
-		return JS_EXCEPTION;
-	if (setgroups((size_t)count, groups) < 0 || setgid((gid_t)gid) < 0) return outcome(ctx, -1);
-	return outcome(ctx, setuid((uid_t)uid));
-}
-
-/* getrlimit(resource) -> [soft, hard] | -errno; -1 is no limit */
-JSValue sys_getrlimit(ARGS) {
-	UNUSED_ARGS;
-	struct rlimit limit;
-	if (getrlimit((unsigned)int_in(ctx, argv[0]), &limit) < 0) return outcome(ctx, -1);
-	JSValue pair = JS_NewArray(ctx);
-	push_int(ctx, pair, 0, limit.rlim_cur == RLIM_INFINITY ? -1 : (int64_t)limit.rlim_cur);
-	push_int(ctx, pair, 1, limit.rlim_max == RLIM_INFINITY ? -1 : (int64_t)limit.rlim_max);
-	return pair;
-}
-
-/* setrlimit(resource, soft, hard) -> 0 | -errno; -1 is no limit */
-JSValue sys_setrlimit(ARGS) {
-	UNUSED_ARGS;
-	double soft, hard;
-	if (JS_ToFloat64(ctx, &soft, argv[1]) < 0 || JS_ToFloat64(ctx, &hard, argv[2]) < 0)
-		return JS_EXCEPTION;
-	struct rlimit limit = {soft < 0 ? RLIM_INFINITY : (rlim_t)soft,
-	                       hard < 0 ? RLIM_INFINITY : (rlim_t)hard};
-	return outcome(ctx, setrlimit((unsigned)int_in(ctx, argv[0]), &limit));
-}
-
-/* getenv(name) -> bytes | null */
-JSValue sys_getenv(ARGS) {
-	UNUSED_ARGS;
-	char *name = bytes_in(ctx, argv[0], NULL);
-	if (!name) return JS_EXCEPTION;
-	const char *value = getenv(name);
-	give_scratch(ctx, name);
-	return value ? bytes_out(ctx, value, strlen(value)) : JS_NULL;
-}
-
-/* Signals as they were before us: nothing that we block, catch or ignore is left to a
- * program that we start. Async-signal-safe. */
-static void restore_signals(void) {
+void restore_signals(void) {
 	sigset_t mask = start.mask;
 	for (int number = 1; number < NSIG; number++)
 		if (sigismember(&handled, number) == 1) sigdelset(&mask, number);
 	signal(SIGPIPE, start.sigpipe);
-	sigprocmask(SIG_SETMASK, &mask, NULL);
+	kernel_sigmask(&mask, NULL);
+}
+
+void kernel_sigmask(const sigset_t *mask, sigset_t *before) {
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, before, 8);
 }
 
 #define TITLE_MAX 1024
@@ -223,6 +161,12 @@ __attribute__((noinline)) static int set_words(JSContext *ctx, JSValueConst word
 	return size > 0 ? 0 : -1;
 }
 
+/* settitle(words) -> 0 */
+JSValue sys_settitle(ARGS) {
+	UNUSED_ARGS;
+	return set_words(ctx, argv[0]) < 0 ? JS_EXCEPTION : JS_NewInt32(ctx, 0);
+}
+
 /* --- fork and spawn ---------------------------------------------------------------------- */
 
 static int close_between(int from, int to) {
@@ -306,6 +250,7 @@ struct spawn {
 	char *path, **argv, **env, *cwd, *birth;
 	int fds[SPAWN_FDS];
 	int fd_count;
+	int session, tty;
 	const char *failed; /* the call that failed in the child, which shares our memory */
 	int error;
 };
@@ -375,6 +320,8 @@ static int spawn_child(void *data) {
 		if (fd < 0) continue; /* left as it is */
 		if ((fd == i ? fcntl(fd, F_SETFD, 0) : dup2(fd, i)) < 0) goto failed;
 	}
+	if (spawn->session) setsid(); /* cannot fail: a child leads no group */
+	if (spawn->tty) (void)ioctl(0, TIOCSCTTY, 1); /* taken from whoever has it, as root */
 	if (spawn->birth) (void)write_birth(spawn->birth);
 	spawn->failed = "chdir";
 	if (spawn->cwd && chdir(spawn->cwd) < 0) goto failed;
@@ -385,13 +332,12 @@ failed:
 	_exit(127);
 }
 
-static void give_strings(JSContext *ctx, char **strings) {
+void give_strings(JSContext *ctx, char **strings) {
 	for (char **at = strings; at && *at; at++) give_scratch(ctx, *at);
 	give_scratch(ctx, strings);
 }
 
-/* The strings of an array for exec, for give_scratch(); NULL with an exception. */
-static char **strings_in(JSContext *ctx, JSValueConst array) {
+char **strings_in(JSContext *ctx, JSValueConst array) {
 	int count = length_in(ctx, array);
 	char **strings = take_scratch(ctx, sizeof *strings * ((size_t)count + 1));
 	for (int i = 0; strings && i < count; i++) {
@@ -416,6 +362,13 @@ static int optional_in(JSContext *ctx, JSValueConst object, const char *name, ch
 	return result;
 }
 
+static int flag_in(JSContext *ctx, JSValueConst object, const char *name) {
+	JSValue value = JS_GetPropertyStr(ctx, object, name);
+	int flag = JS_ToBool(ctx, value);
+	JS_FreeValue(ctx, value);
+	return flag;
+}
+
 static int spawn_in(JSContext *ctx, JSValueConst object, struct spawn *spawn) {
 	JSValue args = JS_GetPropertyStr(ctx, object, "argv");
 	JSValue fds = JS_GetPropertyStr(ctx, object, "fds");
@@ -425,6 +378,8 @@ static int spawn_in(JSContext *ctx, JSValueConst object, struct spawn *spawn) {
 	for (int i = 0; i < spawn->fd_count; i++) spawn->fds[i] = int_at(ctx, fds, i);
 	JS_FreeValue(ctx, args);
 	JS_FreeValue(ctx, fds);
+	spawn->session = flag_in(ctx, object, "session");
+	spawn->tty = flag_in(ctx, object, "tty");
 	if (!spawn->argv || optional_in(ctx, object, "path", &spawn->path) < 0 ||
 	    optional_in(ctx, object, "cwd", &spawn->cwd) < 0 ||
 	    optional_in(ctx, object, "birth", &spawn->birth) < 0)
@@ -450,7 +405,7 @@ __attribute__((no_sanitize("address"))) static pid_t spawn_clone(struct spawn *s
 	return pid;
 }
 
-/* spawn({path, argv, cwd, fds, birth}) -> pid | [errno, call] */
+/* spawn({path, argv, cwd, fds, birth, session?, tty?}) -> pid | [errno, call] */
 JSValue sys_spawn(ARGS) {
 	UNUSED_ARGS;
 	extern char **environ;

@@ -1,6 +1,6 @@
 /* The table of system calls, which become the frozen global `sys`; each is one function, in
- * files.c, wait.c, process.c or here. sys.d.ts documents them in the same order; a test compares
- * the two lists.
+ * files.c, wait.c, identity.c, process.c, boot.c or here. sys.d.ts documents them in the same
+ * order; a test compares the two lists.
  *
  * A call that fails returns the negative errno, as the kernel itself does: posix.ts
  * turns what is not an expected outcome into a SysError. Only a wrong argument throws.
@@ -12,6 +12,8 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -126,6 +128,8 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(fsync, 1),
 	SYS_CALL(ftruncate, 2),
 	SYS_CALL(fchmod, 2),
+	SYS_CALL(chmod, 2),
+	SYS_CALL(isatty, 1),
 	SYS_CALL(flock, 2),
 	SYS_CALL(pipe, 0),
 	SYS_CALL(dup2, 2),
@@ -151,29 +155,52 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(dnotify, 1),
 	SYS_CALL(getpid, 0),
 	SYS_CALL(geteuid, 0),
-	SYS_CALL(kill, 2),
-	SYS_CALL(waitpid, 2),
-	SYS_CALL(pidfd_open, 1),
-	SYS_CALL(subreaper, 0),
 	SYS_CALL(setsid, 0),
 	SYS_CALL(setids, 3),
 	SYS_CALL(getrlimit, 1),
 	SYS_CALL(setrlimit, 3),
 	SYS_CALL(getenv, 1),
+	SYS_CALL(setenv, 2),
+	SYS_CALL(environ, 0),
+	SYS_CALL(nice, 1),
+	SYS_CALL(chroot, 1),
+	SYS_CALL(inherit, 1),
+	SYS_CALL(execve, 4),
+	SYS_CALL(kill, 2),
+	SYS_CALL(waitpid, 2),
+	SYS_CALL(pidfd_open, 1),
+	SYS_CALL(subreaper, 0),
+	SYS_CALL(settitle, 1),
 	SYS_CALL(birth, 1),
 	SYS_CALL(living, 1),
 	SYS_CALL(fork, 3),
 	SYS_CALL(spawn, 1),
+	SYS_CALL(machine, 0),
+	SYS_CALL(killall, 1),
+	SYS_CALL(reboot, 1),
+	SYS_CALL(sync, 0),
+	SYS_CALL(mount, 5),
+	SYS_CALL(umount, 2),
+	SYS_CALL(reapall, 1),
+	SYS_CALL(canwrite, 1),
+	SYS_CALL(execfn, 0),
+	SYS_CALL(remember, 1),
 	SYS_CALL(monotonic, 0),
 	SYS_CALL(realtime, 0),
 	SYS_CALL(stamplines, 7),
 	SYS_CONST(O_RDONLY), SYS_CONST(O_WRONLY), SYS_CONST(O_RDWR), SYS_CONST(O_CREAT),
 	SYS_CONST(O_TRUNC), SYS_CONST(O_EXCL), SYS_CONST(O_APPEND), SYS_CONST(O_NONBLOCK),
-	SYS_CONST(LOCK_EX), SYS_CONST(LOCK_NB), SYS_CONST(WNOHANG), SYS_CONST(RLIMIT_NOFILE),
+	SYS_CONST(LOCK_EX), SYS_CONST(LOCK_NB), SYS_CONST(WNOHANG),
+	SYS_CONST(RLIMIT_AS), SYS_CONST(RLIMIT_CORE), SYS_CONST(RLIMIT_CPU), SYS_CONST(RLIMIT_DATA),
+	SYS_CONST(RLIMIT_FSIZE), SYS_CONST(RLIMIT_MEMLOCK), SYS_CONST(RLIMIT_NOFILE),
+	SYS_CONST(RLIMIT_NPROC), SYS_CONST(RLIMIT_RSS), SYS_CONST(RLIMIT_STACK),
 	SYS_CONST(IN_CREATE), SYS_CONST(IN_DELETE), SYS_CONST(IN_MOVED_FROM), SYS_CONST(IN_MOVED_TO),
 	SYS_CONST(IN_DELETE_SELF), SYS_CONST(IN_MOVE_SELF), SYS_CONST(IN_CLOSE_WRITE),
 	SYS_CONST(IN_CLOSE_NOWRITE), SYS_CONST(IN_ATTRIB), SYS_CONST(IN_ONLYDIR),
 	SYS_CONST(IN_IGNORED), SYS_CONST(IN_Q_OVERFLOW),
+	SYS_CONST(RB_AUTOBOOT), SYS_CONST(RB_POWER_OFF), SYS_CONST(RB_HALT_SYSTEM),
+	SYS_CONST(RB_DISABLE_CAD), SYS_CONST(MS_RDONLY), SYS_CONST(MS_NOSUID), SYS_CONST(MS_NODEV),
+	SYS_CONST(MS_NOEXEC), SYS_CONST(MS_REMOUNT),
 };
 
 int sys_install(JSContext *ctx) {

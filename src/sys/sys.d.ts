@@ -27,6 +27,10 @@ interface SysSpawn {
   readonly fds: readonly number[];
   /** Where the child writes its birth record before exec: see birth(). */
   readonly birth: Bytes | null;
+  /** In a session of its own. */
+  readonly session?: boolean;
+  /** With its descriptor 0 as the controlling terminal, where that is one. */
+  readonly tty?: boolean;
 }
 
 declare const sys: {
@@ -55,6 +59,8 @@ declare const sys: {
   fsync(fd: number): number;
   ftruncate(fd: number, size: number): number;
   fchmod(fd: number, mode: number): number;
+  chmod(path: Bytes, mode: number): number;
+  isatty(fd: number): boolean;
   /** flock(2); -EAGAIN with LOCK_NB while somebody else has it. */
   flock(fd: number, operation: number): number;
   /** [read end, write end]. */
@@ -97,6 +103,33 @@ declare const sys: {
 
   getpid(): number;
   geteuid(): number;
+  setsid(): number;
+  /** Gives up an identity: setgroups, then setgid, then setuid, or [errno, call] when `call`
+   * failed. At most 64 groups. */
+  setids(uid: number, gid: number, groups: readonly number[]): number | [number, Bytes];
+  /** [soft, hard]; -1 is no limit. */
+  getrlimit(resource: number): [number, number] | number;
+  setrlimit(resource: number, soft: number, hard: number): number;
+  getenv(name: Bytes): Bytes | null;
+  /** For programs that are started later. */
+  setenv(name: Bytes, value: Bytes): number;
+  /** All of the environment, as it is. */
+  environ(): Bytes[];
+  /** nice(2); 0 also for a level below 0. */
+  nice(increment: number): number;
+  chroot(path: Bytes): number;
+  /** Not close-on-exec any more. */
+  inherit(fd: number): number;
+  /** Becomes a program, with the signals as they were before us. `limits` are pairs of a resource
+   * and a soft limit, -1 for none, cut at the hard limit; at most 16. They are set last, since
+   * this program might not go on under them. Returns only when it cannot: [errno, call], and all
+   * is as before; `call` is "getrlimit", "setrlimit" or "execve". */
+  execve(
+    path: Bytes,
+    argv: readonly Bytes[],
+    env: readonly Bytes[],
+    limits: readonly number[],
+  ): [number, Bytes];
   /** kill(2); -EPERM for pid 0 and -1, which this call never reaches. */
   kill(pid: number, signal: number): number;
   /** [pid, wait status]; null when no child has ended, or there is none. */
@@ -105,13 +138,8 @@ declare const sys: {
   pidfd_open(pid: number): number;
   /** Orphaned descendants become our children, and so do services whose runsv was killed. */
   subreaper(): number;
-  setsid(): number;
-  /** Gives up an identity: groups, then group, then user. */
-  setids(uid: number, gid: number, groups: readonly number[]): number;
-  /** [soft, hard]; -1 is no limit. */
-  getrlimit(resource: number): [number, number] | number;
-  setrlimit(resource: number, soft: number, hard: number): number;
-  getenv(name: Bytes): Bytes | null;
+  /** What ps shows: the words as the command line, the first as the name. At most 1024 bytes. */
+  settitle(words: readonly Bytes[]): number;
   /** Writes `PID START BOOT` of this process into a file: START is field 22 of proc(5)'s stat,
    * clock ticks since boot, BOOT the kernel's boot id. Fails where there is no /proc. */
   birth(path: Bytes): number;
@@ -129,6 +157,28 @@ declare const sys: {
   ): number[];
   /** Starts a program; its pid, or [errno, call] when `call` failed, "fork" or up to "execve". */
   spawn(spec: SysSpawn): number | [number, Bytes];
+
+  /** True in the initial PID namespace, as /proc/self/ns/pid tells; false where it does not. */
+  machine(): boolean;
+  /** kill(-1); -EPERM for whoever is not process 1. */
+  killall(signal: number): number;
+  /** reboot(2), with RB_...; -EPERM but for process 1 of a machine. */
+  reboot(how: number): number;
+  /** sync(2), which may take its time; -EPERM but for process 1 of a machine. */
+  sync(): number;
+  /** mount(2); -EPERM unless process 1 runs this executable, as for umount. */
+  mount(source: Bytes, target: Bytes, type: Bytes, flags: number, options: Bytes): number;
+  umount(path: Bytes, flags: number): number;
+  /** Reaps every child that has ended and forgets all but those in `mine` (at most 8): [0, pid,
+   * wait status, ...], or with a 1 in front when there may be more than one call reaps. */
+  reapall(mine: readonly number[]): readonly number[];
+  /** True when a write of a line would not wait. */
+  canwrite(fd: number): boolean;
+  /** The path this executable was started by. */
+  execfn(): Bytes;
+  /** What a successor gets as argv[2], with `--resumed` before it, should the engine fail from
+   * now on. At most 63 bytes. Process 1 only. */
+  remember(note: Bytes): number;
 
   /** Milliseconds, with microseconds behind the point, from a clock that nobody sets. */
   monotonic(): number;
@@ -158,7 +208,16 @@ declare const sys: {
   readonly LOCK_EX: number;
   readonly LOCK_NB: number;
   readonly WNOHANG: number;
+  readonly RLIMIT_AS: number;
+  readonly RLIMIT_CORE: number;
+  readonly RLIMIT_CPU: number;
+  readonly RLIMIT_DATA: number;
+  readonly RLIMIT_FSIZE: number;
+  readonly RLIMIT_MEMLOCK: number;
   readonly RLIMIT_NOFILE: number;
+  readonly RLIMIT_NPROC: number;
+  readonly RLIMIT_RSS: number;
+  readonly RLIMIT_STACK: number;
   readonly IN_CREATE: number;
   readonly IN_DELETE: number;
   readonly IN_MOVED_FROM: number;
@@ -171,6 +230,15 @@ declare const sys: {
   readonly IN_ONLYDIR: number;
   readonly IN_IGNORED: number;
   readonly IN_Q_OVERFLOW: number;
+  readonly RB_AUTOBOOT: number;
+  readonly RB_POWER_OFF: number;
+  readonly RB_HALT_SYSTEM: number;
+  readonly RB_DISABLE_CAD: number;
+  readonly MS_RDONLY: number;
+  readonly MS_NOSUID: number;
+  readonly MS_NODEV: number;
+  readonly MS_NOEXEC: number;
+  readonly MS_REMOUNT: number;
 };
 
 /** Set by the build: true where fault points exist. */

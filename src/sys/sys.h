@@ -53,6 +53,15 @@ void push_int(JSContext *ctx, JSValueConst array, uint32_t index, int64_t number
 uint8_t *buffer_in(JSContext *ctx, JSValueConst value, size_t *size);
 uint8_t *range_in(ARGS, size_t *size);
 
+/* process.c: signals as they were before us: nothing that we block, catch or ignore is left to a
+ * program that we start. Async-signal-safe. */
+void restore_signals(void);
+/* The mask with all 64 signals, as the kernel has it: libc hides those that are its own. */
+void kernel_sigmask(const sigset_t *mask, sigset_t *before);
+/* The strings of an array for exec, for give_strings(); NULL with an exception. */
+char **strings_in(JSContext *ctx, JSValueConst array);
+void give_strings(JSContext *ctx, char **strings);
+
 /* heap.c: the engine's memory; what to call before the first fork, and before every wait. */
 extern const JSMallocFunctions heap_functions;
 void heap_freeze(void);
@@ -82,6 +91,8 @@ JSValue sys_readfile(ARGS);
 JSValue sys_fsync(ARGS);
 JSValue sys_ftruncate(ARGS);
 JSValue sys_fchmod(ARGS);
+JSValue sys_chmod(ARGS);
+JSValue sys_isatty(ARGS);
 JSValue sys_flock(ARGS);
 JSValue sys_pipe(ARGS);
 JSValue sys_dup2(ARGS);
@@ -108,18 +119,44 @@ JSValue sys_inotify_rm_watch(ARGS);
 JSValue sys_readinotify(ARGS);
 JSValue sys_dnotify(ARGS);
 
-/* process.c */
+/* boot.c: the end of a program whose engine cannot go on: exit code 111, and for the first process
+ * the last resort; what main was called with. */
+_Noreturn void rescue(const char *why);
+void remember_call(int argc, char **argv);
+
+/* boot.c */
+JSValue sys_machine(ARGS);
+JSValue sys_killall(ARGS);
+JSValue sys_reboot(ARGS);
+JSValue sys_sync(ARGS);
+JSValue sys_mount(ARGS);
+JSValue sys_umount(ARGS);
+JSValue sys_reapall(ARGS);
+JSValue sys_canwrite(ARGS);
+JSValue sys_execfn(ARGS);
+JSValue sys_remember(ARGS);
+
+/* identity.c */
 JSValue sys_getpid(ARGS);
 JSValue sys_geteuid(ARGS);
-JSValue sys_kill(ARGS);
-JSValue sys_waitpid(ARGS);
-JSValue sys_pidfd_open(ARGS);
-JSValue sys_subreaper(ARGS);
 JSValue sys_setsid(ARGS);
 JSValue sys_setids(ARGS);
 JSValue sys_getrlimit(ARGS);
 JSValue sys_setrlimit(ARGS);
 JSValue sys_getenv(ARGS);
+JSValue sys_setenv(ARGS);
+JSValue sys_environ(ARGS);
+JSValue sys_nice(ARGS);
+JSValue sys_chroot(ARGS);
+JSValue sys_inherit(ARGS);
+JSValue sys_execve(ARGS);
+
+/* process.c */
+JSValue sys_kill(ARGS);
+JSValue sys_waitpid(ARGS);
+JSValue sys_pidfd_open(ARGS);
+JSValue sys_subreaper(ARGS);
+JSValue sys_settitle(ARGS);
 JSValue sys_birth(ARGS);
 JSValue sys_living(ARGS);
 JSValue sys_fork(ARGS);

@@ -81,7 +81,7 @@ static int take_turn(JSContext *ctx, JSValueConst turns, const char *name, JSVal
 int run_program(JSContext *ctx, JSValue result, const char *name) {
 	if (JS_IsException(result)) {
 		report_exception(ctx, name);
-		return 111;
+		rescue("");
 	}
 	if (JS_IsNumber(result)) return int_in(ctx, result);
 	JSValue ready = JS_NewArray(ctx);

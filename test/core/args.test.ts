@@ -39,6 +39,20 @@ for (const [line, expected, operands] of cases) {
   });
 }
 
+test("an invalid call is complained about in getopt's words", () => {
+  for (const [line, complaint] of [
+    ["-x web", "illegal option -- x"],
+    ["-vx web", "illegal option -- x"],
+    ["-v- web", "illegal option -- -"],
+    ["-: web", "illegal option -- :"],
+    ["-w", "option requires an argument -- w"],
+    ["-vw", "option requires an argument -- w"],
+    ["-v web", undefined],
+  ] as const) {
+    assert.equal(parseArgs(["prog", ...line.split(" ")], "vw:t").complaint, complaint);
+  }
+});
+
 test("an empty argument is an operand, and an empty value a value", () => {
   assert.deepEqual(parseArgs(["prog", ""], "w:").operands, [""]);
   assert.deepEqual(parseArgs(["prog", "-w", ""], "w:").options, [{ letter: "w", value: "" }]);

@@ -1,0 +1,299 @@
+// Process 1 from its first moment to its last: stages 1, 2 and 3, what their ends mean, and what
+// the signals mean while they run. Pure: it decides, programs/init.ts acts and tells what came.
+//
+//        begin                ended                  ended, told to stop
+//     -----------> stage 1 -----------> stage 2 ------------------------> stage 3 ------> over
+//                     |                 |     ^                              ^      ended
+//                     |        crashed, |     | 5 s later                    |
+//                     |        exit 111 '-> pause -- told to stop ---------->|
+//                     '---- crashed, exit 100, a container told to stop -----'
+//
+// What holds always: `pid` is the stage's process until that is reaped, or has not ended 5 s after
+// SIGKILL (a disk or a server that hangs): then the way to the end goes on without it. No way
+// leads back from 3. `deadline` is set only in pause, stop and kill, and in stage 3 with a limit.
+// `over` is left by nothing.
+import { stageFailuresMax, stageRetryMs, stageStopMs } from "./limits.ts";
+import type { Level } from "./message.ts";
+import type { Millis } from "./time.ts";
+
+/** A machine ends with reboot(2), a container with exit(2). */
+export type Role = "machine" | "container";
+
+export type Stage = 1 | 2 | 3;
+
+/** run: the stage runs, or is about to. pause: it ended and is started again at the deadline.
+ * stop: it was told to end, and is killed at the deadline. kill: it was killed. */
+export type Phase = "run" | "pause" | "stop" | "kill" | "over";
+
+export interface Boot {
+  readonly role: Role;
+  readonly stage: Stage;
+  readonly phase: Phase;
+  /** Of the stage; 0 while there is none. */
+  readonly pid: number;
+  /** What runs as the stage, for messages. */
+  readonly place: string;
+  /** Of ctrlaltdel; 0 while it does not run. */
+  readonly scriptPid: number;
+  readonly deadline: Millis | null;
+  /** How long stage 3 may take; null: for ever, as any other stage. */
+  readonly limitMs: Millis | null;
+  /** How often in a row the stage could not be started. */
+  readonly failures: number;
+  /** What a container exits with. */
+  readonly code: number;
+}
+
+/** How a process ended. */
+export type Ending = { readonly code: number } | { readonly signal: number };
+
+export type Request = "CONT" | "INT" | "PWR" | "TERM" | "QUIT" | "RTMIN+3";
+
+/** What lies in /etc/runit, as its owner's execute permission says. */
+export interface Marks {
+  readonly stopit: boolean;
+  readonly ctrlaltdel: boolean;
+}
+
+export type Event =
+  | { readonly kind: "begin" }
+  /** After a fault of the engine, with what was remembered and that stage's limit. */
+  | { readonly kind: "resume"; readonly note: string; readonly limitMs: Millis | null }
+  | {
+      readonly kind: "stageStarted";
+      readonly pid: number;
+      readonly place: string;
+      readonly limitMs: Millis | null;
+    }
+  /** Neither the stage's file nor the built-in stage could be started. */
+  | { readonly kind: "stageFailed" }
+  | { readonly kind: "stageEnded"; readonly ending: Ending }
+  /** It has ended, and nobody knows how: somebody else reaped it, in a fault. */
+  | { readonly kind: "stageLost" }
+  | { readonly kind: "scriptStarted"; readonly pid: number }
+  | { readonly kind: "scriptEnded"; readonly stopit: boolean }
+  | { readonly kind: "request"; readonly signal: Request; readonly marks: Marks }
+  | { readonly kind: "timeout" };
+
+export type Effect =
+  | { readonly kind: "startStage"; readonly stage: Stage }
+  | { readonly kind: "startScript" }
+  /** To the process, or with `group` to all of its process group. */
+  | {
+      readonly kind: "signal";
+      readonly pid: number;
+      readonly group: boolean;
+      readonly kill: boolean;
+    }
+  /** The request was heard, or holds no more: its file loses its permissions. */
+  | { readonly kind: "take"; readonly mark: "stopit" | "reboot" }
+  | { readonly kind: "say"; readonly level: Level | null; readonly text: string }
+  /** The successor of an engine that fails has to know this. */
+  | { readonly kind: "remember"; readonly note: string }
+  /** Everything else is killed, and the machine or the container ends. */
+  | { readonly kind: "leave" };
+
+export interface Step {
+  readonly boot: Boot;
+  readonly effects: readonly Effect[];
+}
+
+export function newBoot(role: Role): Boot {
+  return {
+    role,
+    stage: 1,
+    phase: "run",
+    pid: 0,
+    place: "",
+    scriptPid: 0,
+    deadline: null,
+    limitMs: null,
+    failures: 0,
+    code: 0,
+  };
+}
+
+/** What the event changes, and what is to be done about it, in this order. */
+export function step(boot: Boot, event: Event, now: Millis): Step {
+  const next = boot.phase === "over" ? stay(boot) : decide(boot, event, now);
+  const note = noteOf(next.boot);
+  if (note === noteOf(boot)) return next;
+  return { boot: next.boot, effects: [{ kind: "remember", note }, ...next.effects] };
+}
+
+function decide(boot: Boot, event: Event, now: Millis): Step {
+  switch (event.kind) {
+    case "begin":
+      return enter(boot, 1);
+    case "resume":
+      return resume(boot, event.note, event.limitMs, now);
+    case "stageStarted": {
+      const { pid, place, limitMs } = event;
+      const deadline = limitMs === null ? null : now + limitMs;
+      return stay({ ...boot, phase: "run", pid, place, limitMs, deadline, failures: 0 });
+    }
+    case "stageFailed":
+      return onFailed(boot, now);
+    case "stageEnded":
+      return onEnded({ ...boot, pid: 0, deadline: null }, boot.pid, event.ending, now);
+    case "stageLost": {
+      const ending = { code: boot.stage === 2 ? 111 : 0 }; // 2 again, 1 is as good as done
+      return onEnded({ ...boot, pid: 0, deadline: null }, boot.pid, ending, now);
+    }
+    case "scriptStarted":
+      return stay({ ...boot, scriptPid: event.pid });
+    case "scriptEnded": {
+      const rest = { ...boot, scriptPid: 0 };
+      return event.stopit ? onStop(rest, now) : stay(rest);
+    }
+    case "request":
+      return onRequest(boot, event.signal, event.marks, now);
+    case "timeout":
+      return onTimeout(boot, now);
+  }
+}
+
+function stay(boot: Boot, ...effects: readonly Effect[]): Step {
+  return { boot, effects };
+}
+
+function after(said: readonly Effect[], { boot, effects }: Step): Step {
+  return { boot, effects: [...said, ...effects] };
+}
+
+function say(text: string): Effect {
+  return { kind: "say", level: null, text };
+}
+
+function warn(text: string): Effect {
+  return { kind: "say", level: "warning", text };
+}
+
+function enter(boot: Boot, stage: Stage): Step {
+  const fresh = { phase: "run", pid: 0, place: "", deadline: null, limitMs: null, failures: 0 };
+  return stay({ ...boot, ...fresh, stage } as Boot, { kind: "startStage", stage });
+}
+
+function onFailed(boot: Boot, now: Millis): Step {
+  const failures = boot.failures + 1;
+  if (boot.stage === 3 && failures >= stageFailuresMax) {
+    return stay({ ...boot, phase: "over", failures }, { kind: "leave" });
+  }
+  const wait = `trying stage ${boot.stage} again in ${stageRetryMs / 1000} seconds`;
+  return stay({ ...boot, phase: "pause", failures, deadline: now + stageRetryMs }, warn(wait));
+}
+
+function crashed(ending: Ending): boolean {
+  return "signal" in ending;
+}
+
+function exitCode(ending: Ending): number {
+  return "code" in ending ? ending.code : 111;
+}
+
+/** `boot` has lost the process already, which was `pid`. */
+function onEnded(boot: Boot, pid: number, ending: Ending, now: Millis): Step {
+  const { stage, place, phase } = boot;
+  const said: Effect[] = [];
+  const told = phase === "stop" || phase === "kill";
+  if (!told && crashed(ending)) said.push(warn(`child crashed: ${place}`));
+  else if (!told && exitCode(ending) !== 0) said.push(warn(`child failed: ${place}`));
+  const again = stage === 2 && !told && (crashed(ending) || exitCode(ending) === 111);
+  if (again) {
+    said.push(warn("killing all processes in stage 2..."));
+    said.push({ kind: "signal", pid, group: true, kill: true });
+    return stay({ ...boot, phase: "pause", deadline: now + stageRetryMs }, ...said);
+  }
+  said.push(say(`leave stage: ${place}`));
+  if (stage === 3) return stay({ ...boot, phase: "over" }, ...said, { kind: "leave" });
+  if (stage === 2 || told) return after(said, enter(boot, 3));
+  if (!crashed(ending) && exitCode(ending) !== 100) return after(said, enter(boot, 2));
+  said.push(warn("skipping stage 2..."));
+  return after(said, enter({ ...boot, code: exitCode(ending) }, 3));
+}
+
+/** A machine hears what runit hears, and that the power fails; a container whatever engines and
+ * people send to end one. */
+function onRequest(boot: Boot, signal: Request, marks: Marks, now: Millis): Step {
+  const isContainer = boot.role === "container";
+  switch (signal) {
+    case "CONT":
+      if (boot.stage !== 2) return marks.stopit ? stay(boot, deaf, heard) : stay(boot, deaf);
+      return marks.stopit ? onStop(boot, now) : stay(boot);
+    case "INT":
+      if (isContainer && !marks.ctrlaltdel) return onStop(boot, now);
+      return onCtrlAltDel(boot, marks);
+    case "PWR": {
+      const off: Effect = { kind: "take", mark: "reboot" };
+      const hears = boot.stage === 2 || isContainer;
+      return hears ? after([off], onStop(boot, now)) : stay(boot, deaf);
+    }
+    case "TERM":
+    case "QUIT":
+    case "RTMIN+3":
+      return isContainer ? onStop(boot, now) : stay(boot);
+  }
+}
+
+const heard: Effect = { kind: "take", mark: "stopit" };
+const deaf = warn("signals only work in stage 2.");
+
+function onCtrlAltDel(boot: Boot, marks: Marks): Step {
+  if (boot.stage !== 2) return stay(boot, deaf);
+  const said = say("ctrl-alt-del request...");
+  const starts = marks.ctrlaltdel && boot.phase === "run" && boot.scriptPid === 0;
+  return starts ? stay(boot, said, { kind: "startScript" }) : stay(boot, said);
+}
+
+/** Told to stop: stage 1 of a container is a script and whatever that waits for, stage 2 is
+ * asked to end, as runit does it, and leaves its services to stage 3. */
+function onStop(boot: Boot, now: Millis): Step {
+  const { stage, phase, pid } = boot;
+  if (stage === 3 || phase === "stop" || phase === "kill") return stay(boot, heard);
+  if (phase === "pause") return after([heard], enter(boot, 3));
+  const term: Effect = { kind: "signal", pid, group: stage === 1, kill: false };
+  return stay({ ...boot, phase: "stop", deadline: now + stageStopMs }, heard, term);
+}
+
+function onTimeout(boot: Boot, now: Millis): Step {
+  const { stage, phase, pid, limitMs, place } = boot;
+  if (phase === "pause") {
+    const said = stage === 2 && boot.failures === 0 ? [warn("restarting.")] : [];
+    const next = { ...boot, phase: "run", deadline: null } as const;
+    return stay(next, ...said, { kind: "startStage", stage });
+  }
+  if (phase === "kill") {
+    const said = [warn(`${place} does not end, going on without it`)];
+    const gone = { ...boot, pid: 0, deadline: null };
+    if (stage === 3) return stay({ ...gone, phase: "over" }, ...said, { kind: "leave" });
+    return after(said, enter(gone, 3));
+  }
+  const late = phase === "stop" ? `stage ${stage} not terminated` : `${place} took too long`;
+  const limit = limitMs === null ? "" : ` (the limit is ${limitMs / 1000} seconds)`;
+  const kill: Effect = { kind: "signal", pid, group: stage !== 2, kill: true };
+  const said = warn(`${late}${limit}, sending sigkill...`);
+  return stay({ ...boot, phase: "kill", deadline: now + stageStopMs }, said, kill);
+}
+
+// --- What survives a fault of the engine -----------------------------------------------------
+
+function noteOf({ stage, phase, pid }: Boot): string {
+  return `${stage} ${phase} ${pid}`;
+}
+
+const phases: readonly Phase[] = ["run", "pause", "stop", "kill", "over"];
+
+/** Goes on where the predecessor stood. What cannot be read means stage 2, anew: whatever runs is
+ * left alone by that. */
+function resume(boot: Boot, note: string, limitMs: Millis | null, now: Millis): Step {
+  const [first = "", second = "", third = ""] = note.split(" ");
+  const stage = ([1, 2, 3] as const).find((known) => `${known}` === first);
+  const phase = phases.find((known) => known === second);
+  const pid = Number(third);
+  if (stage === undefined || phase === undefined || !(pid >= 0)) return enter(boot, 2);
+  if (phase === "over") return stay({ ...boot, stage, phase }, { kind: "leave" });
+  if (pid === 0) return enter(boot, stage);
+  const wait = phase === "run" ? limitMs : stageStopMs;
+  const deadline = wait === null ? null : now + wait;
+  return stay({ ...boot, stage, phase, pid, place: `stage ${stage}`, limitMs, deadline });
+}

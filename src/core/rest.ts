@@ -1,0 +1,78 @@
+// Everything that runs when a system ends and is not part of its ending: who that is, and whether
+// somebody who wants to end it is in the place to. Pure: programs/trinit-killall.ts acts.
+
+/** What a proc(5) stat tells of a process. */
+export interface Running {
+  readonly pid: number;
+  readonly name: string;
+  readonly parent: number;
+  readonly session: number;
+  /** A thread of the kernel, which cannot be ended. */
+  readonly isKernel: boolean;
+  /** Nothing of it is left but that its parent has not heard of its end. */
+  readonly isZombie: boolean;
+  /** Clock ticks from boot to its start; pid and start name one process for ever. */
+  readonly start: string;
+}
+
+const kernelThreadFlag = 0x00200000;
+
+/** The process of a proc(5) stat, or null where it is none: it ended meanwhile. */
+export function parseRunning(stat: string): Running | null {
+  const [open, close] = [stat.indexOf("("), stat.lastIndexOf(")")];
+  if (open < 0 || close < open) return null;
+  const fields = stat.slice(close + 2).split(" "); // from the third field on, which is the state
+  const field = (number: number): string => fields[number - 3] ?? "";
+  const [state, threads] = [field(3), Number(field(20))];
+  return {
+    pid: Number(stat.slice(0, open)),
+    name: stat.slice(open + 1, close),
+    parent: Number(field(4)),
+    session: Number(field(6)),
+    isKernel: (Number(field(9)) & kernelThreadFlag) !== 0,
+    // A first thread that has ended before the others looks like a zombie, and is none.
+    isZombie: state === "X" || (state === "Z" && threads <= 1),
+    start: field(22),
+  };
+}
+
+/** All but process 1, the kernel's, the session of `self`, and who `self` descends from. */
+export function restOf(all: readonly Running[], self: number): readonly Running[] {
+  const byPid = new Map(all.map((one) => [one.pid, one]));
+  const own = new Set([1]);
+  for (let pid = self; pid > 0 && !own.has(pid); pid = byPid.get(pid)?.parent ?? 0) own.add(pid);
+  const session = byPid.get(self)?.session;
+  return all.filter(
+    (one) => !one.isKernel && !one.isZombie && one.session !== session && !own.has(one.pid),
+  );
+}
+
+/** A name for it that no other process will have. */
+export function keyOf({ pid, start }: Running): string {
+  return `${pid} ${start}`;
+}
+
+const namedMax = 8;
+
+/** `12 sh, 13 sleep`; of many, the first and how many more. */
+export function listNames(processes: readonly Running[]): string {
+  const named = processes.slice(0, namedMax).map(({ pid, name }) => `${pid} ${name}`);
+  const more = processes.length - named.length;
+  return named.join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+/** An executable that runs: which file that is, and its path. */
+export interface Executable {
+  readonly dev: number;
+  readonly ino: number;
+  readonly path: string;
+}
+
+/** Why nobody may end everything now, or null. `title` is the command line of process 1: init has
+ * the number of the stage there. An executable that was replaced since is still the same. */
+export function refusal(title: string, first: Executable, own: Executable): string | null {
+  const same = first.dev === own.dev && first.ino === own.ino;
+  const replaced = first.path === `${own.path} (deleted)`;
+  if (!same && !replaced) return "process 1 is not trinit's init";
+  return title.split("\0")[1] === "[3]" ? null : "init is not in stage 3";
+}

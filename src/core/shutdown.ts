@@ -1,0 +1,42 @@
+// What shutdown, halt, poweroff and reboot are told on the command line, in the ways that people
+// know from other systems. Pure: programs/shutdown.ts acts.
+import { parseArgs } from "./args.ts";
+import type { Millis } from "./time.ts";
+
+export interface Shutdown {
+  /** As for init: "0" powers off, "6" reboots; null: nothing is to be done. */
+  readonly level: "0" | "6" | null;
+  readonly delayMs: Millis;
+  /** Options that other systems have, and that make no difference here. */
+  readonly ignored: readonly string[];
+}
+
+const minuteMs = 60_000;
+/** A day: poll(2) takes less than 25 of them. */
+const delayMaxMs = 24 * 60 * minuteMs;
+
+/** Without effect: force, no sync, no wall, disks and interfaces down, halt or power off. */
+const ignorable = "dfhiHnpP";
+
+/** What argv means, with the program's name in front, without a path; null: a wrong call. */
+export function parseShutdown(argv: readonly string[]): Shutdown | null {
+  const name = argv[0];
+  const { options, operands, valid } = parseArgs(argv, `rwk${ignorable}`);
+  if (!valid) return null;
+  const given = options.map(({ letter }) => letter);
+  const delayMs = name === "shutdown" ? parseDelay(operands[0] ?? "now") : 0;
+  if (delayMs === null || (name !== "shutdown" && operands.length > 0)) return null;
+  const isReboot = name === "reboot" || given.includes("r");
+  const isIdle = given.includes("w") || given.includes("k"); // only a record, only a warning
+  const ignored = given.filter((letter) => "dfin".includes(letter));
+  return { level: isIdle ? null : isReboot ? "6" : "0", delayMs, ignored };
+}
+
+/** `now`, or `+minutes`; null for what is neither. A time of day needs a time zone, which a static
+ * executable has not. */
+function parseDelay(text: string): Millis | null {
+  if (text === "now") return 0;
+  const minutes = Number(text.slice(1));
+  const known = text[0] === "+" && text.length > 1 && Number.isInteger(minutes) && minutes >= 0;
+  return known && minutes * minuteMs <= delayMaxMs ? minutes * minuteMs : null;
+}

@@ -1,0 +1,251 @@
+/* What only the first process does: the calls that end a machine, each behind its guard, reaping
+ * in bulk, and the last resort when the engine itself fails. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sys.h"
+
+/* --- Guards ------------------------------------------------------------------------------ */
+
+/* The inode of the initial PID namespace, which the kernel has given a number of its own. */
+#define INITIAL_PID_NAMESPACE 0xEFFFFFFCu
+
+/* True in the PID namespace of the machine itself. Remembered, since /proc may be unmounted when
+ * the machine ends; without /proc from the beginning on nobody can know, and it is false. */
+static int is_machine(void) {
+	static int known = -1;
+	struct stat st;
+	if (known < 0 && stat("/proc/self/ns/pid", &st) == 0)
+		known = st.st_ino == INITIAL_PID_NAMESPACE;
+	return known == 1;
+}
+
+/* True for the first process, and for one whose first process runs this executable: a mount by
+ * anybody else would be a mistake of whoever called. */
+static int is_under_us(void) {
+	struct stat first, self;
+	if (getpid() == 1) return 1;
+	return stat("/proc/1/exe", &first) == 0 && stat("/proc/self/exe", &self) == 0 &&
+	       first.st_dev == self.st_dev && first.st_ino == self.st_ino;
+}
+
+/* machine() -> boolean */
+JSValue sys_machine(ARGS) {
+	UNUSED_ARGS;
+	return JS_NewBool(ctx, is_machine());
+}
+
+/* killall(signal) -> 0 | -errno */
+JSValue sys_killall(ARGS) {
+	UNUSED_ARGS;
+	errno = EPERM;
+	if (getpid() != 1) return outcome(ctx, -1);
+	return outcome(ctx, kill(-1, int_in(ctx, argv[0])));
+}
+
+/* reboot(how) -> 0 | -errno */
+JSValue sys_reboot(ARGS) {
+	UNUSED_ARGS;
+	errno = EPERM;
+	if (getpid() != 1 || !is_machine()) return outcome(ctx, -1);
+	return outcome(ctx, reboot(int_in(ctx, argv[0])));
+}
+
+/* sync() -> 0 | -errno */
+JSValue sys_sync(ARGS) {
+	UNUSED_ARGS;
+	errno = EPERM;
+	if (getpid() != 1 || !is_machine()) return outcome(ctx, -1);
+	sync();
+	return JS_NewInt32(ctx, 0);
+}
+
+/* mount(source, target, type, flags, options) -> 0 | -errno */
+JSValue sys_mount(ARGS) {
+	UNUSED_ARGS;
+	errno = EPERM;
+	if (!is_under_us()) return outcome(ctx, -1);
+	JSValue result = JS_EXCEPTION;
+	char *strings[4] = {0};
+	const int places[4] = {0, 1, 2, 4};
+	int count = 0;
+	while (count < 4 && (strings[count] = bytes_in(ctx, argv[places[count]], NULL))) count++;
+	if (count == 4)
+		result = outcome(ctx, mount(strings[0], strings[1], strings[2],
+		                            (unsigned long)int_in(ctx, argv[3]), strings[3]));
+	while (count-- > 0) give_scratch(ctx, strings[count]);
+	return result;
+}
+
+/* umount(path, flags) -> 0 | -errno */
+JSValue sys_umount(ARGS) {
+	UNUSED_ARGS;
+	errno = EPERM;
+	if (!is_under_us()) return outcome(ctx, -1);
+	JSValue result;
+	char *path = path_in(ctx, argv[0], &result);
+	if (!path) return result;
+	result = outcome(ctx, umount2(path, int_in(ctx, argv[1])));
+	give_scratch(ctx, path);
+	return result;
+}
+
+/* --- Reaping in bulk --------------------------------------------------------------------- */
+
+#define REAP_MAX 10000 /* some 30 ms: then signals are heard again */
+
+/* reapall(mine) -> [more, pid, status, ...] */
+JSValue sys_reapall(ARGS) {
+	UNUSED_ARGS;
+	int mine[8], status, count = 0;
+	int wanted = length_in(ctx, argv[0]) < 8 ? length_in(ctx, argv[0]) : 8;
+	uint32_t used = 1;
+	for (int i = 0; i < wanted; i++) mine[i] = int_at(ctx, argv[0], i);
+	JSValue list = JS_NewArray(ctx);
+	for (pid_t pid; count < REAP_MAX && (pid = waitpid(-1, &status, WNOHANG)) > 0; count++)
+		for (int i = 0; i < wanted; i++)
+			if (pid == mine[i]) {
+				push_int(ctx, list, used++, pid);
+				push_int(ctx, list, used++, status);
+			}
+	push_int(ctx, list, 0, count == REAP_MAX);
+	return list;
+}
+
+/* --- Words that never wait --------------------------------------------------------------- */
+
+static int can_write(int fd) {
+	struct pollfd out = {.fd = fd, .events = POLLOUT};
+	return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT);
+}
+
+/* canwrite(fd) -> boolean */
+JSValue sys_canwrite(ARGS) {
+	UNUSED_ARGS;
+	return JS_NewBool(ctx, can_write(int_in(ctx, argv[0])));
+}
+
+static void say(const char *text) {
+	if (can_write(2) && write(2, text, strlen(text)) < 0) return; /* nobody to tell */
+}
+
+/* execfn() -> path */
+JSValue sys_execfn(ARGS) {
+	UNUSED_ARGS;
+	const char *path = (const char *)getauxval(AT_EXECFN);
+	return bytes_out(ctx, path ? path : "", path ? strlen(path) : 0);
+}
+
+/* --- The last resort --------------------------------------------------------------------- */
+
+#define FAULT_PAUSE 60 /* seconds in which a second fault means that starting over is no help */
+
+static char note[64];       /* what a successor has to know, as its argument */
+static char called_as[16];  /* argv[0] without a path */
+static long faulted_at;     /* seconds on the monotonic clock; 0: never */
+
+static long seconds_now(void) {
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/* This executable once more, as the same process: whatever runs goes on. */
+static void start_over(void) {
+	char at[24];
+	char *argv[] = {called_as, "--resumed", note, at, NULL};
+	extern char **environ;
+	snprintf(at, sizeof at, "%ld", seconds_now());
+	execve("/proc/self/exe", argv, environ);
+	execve((const char *)getauxval(AT_EXECFN), argv, environ);
+}
+
+static void run_shell(void) {
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setsid();
+	int console = open("/dev/console", O_RDWR | O_NOCTTY);
+	for (int fd = 0; console >= 0 && fd < 3; fd++) dup2(console, fd);
+	ioctl(0, TIOCSCTTY, 1);
+	execl("/bin/sh", "sh", (char *)NULL);
+	_exit(127);
+}
+
+/* Whoever is at the console of a machine gets a shell, everything else goes on and is reaped;
+ * once the shell has ended, we try again. A container ends, and its engine is told. */
+_Noreturn void rescue(const char *why) {
+	if (getpid() != 1) _exit(111);
+	say(why);
+	int has_console = is_machine();
+#ifdef TRINIT_FAULTS
+	has_console |= fault_armed("machine");
+#endif
+	if (!has_console) _exit(111);
+	say("- runit: fatal: a shell on the console, init goes on when it ends\n");
+	long began = seconds_now();
+	pid_t shell = fork();
+	if (shell == 0) run_shell();
+	for (pid_t pid = shell; pid > 0 && (pid = waitpid(-1, NULL, 0)) != shell;)
+		if (pid < 0 && errno == EINTR) pid = shell;
+	if (seconds_now() - began < 1) sleep(5); /* there is no shell */
+	start_over();
+	for (;;) waitpid(-1, NULL, 0), sleep(1); /* nothing is left but to be there */
+}
+
+/* Faults of the processor and of the engine in the first process. One that somebody sends is
+ * nothing, and in a child that was forked it ends that child. */
+static void on_fault(int number, siginfo_t *cause, void *context) {
+	(void)context;
+	if (getpid() != 1) {
+		signal(number, SIG_DFL);
+		raise(number);
+		return;
+	}
+	if (cause->si_code <= 0 && !(number == SIGABRT && cause->si_pid == 1)) return;
+	if (faulted_at > 0 && seconds_now() - faulted_at < FAULT_PAUSE)
+		rescue("- runit: fatal: fault in the program, the second within a minute\n");
+	say("- runit: fatal: fault in the program, starting over\n");
+	start_over();
+	rescue("- runit: fatal: unable to start over\n");
+}
+
+/* remember(note) -> 0 */
+JSValue sys_remember(ARGS) {
+	UNUSED_ARGS;
+	static char stack[16384] __attribute__((aligned(16)));
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+	char *text = bytes_in(ctx, argv[0], NULL);
+	if (!text) return JS_EXCEPTION;
+	snprintf(note, sizeof note, "%s", text);
+	give_scratch(ctx, text);
+	if (getpid() != 1) return JS_NewInt32(ctx, 0);
+	stack_t place = {.ss_sp = stack, .ss_size = sizeof stack};
+	struct sigaction action = {.sa_sigaction = on_fault,
+	                           .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+	sigaltstack(&place, NULL);
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigaction(faults[i], &action, NULL);
+	return JS_NewInt32(ctx, 0);
+}
+
+void remember_call(int argc, char **argv) {
+	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+	snprintf(called_as, sizeof called_as, "%s", slash ? slash + 1 : argc > 0 ? argv[0] : "init");
+	if (getpid() != 1 || argc < 4 || strcmp(argv[1], "--resumed") != 0) return;
+	faulted_at = atol(argv[3]);
+	sigemptyset(&start.mask); /* what is blocked is the predecessor's doing */
+}

@@ -1,0 +1,6 @@
+# shellcheck shell=sh
+# The network within the machine.
+[ -z "$IS_CONTAINER" ] || return 0
+
+msg "loopback interface"
+if has ip; then ip link set lo up; elif has ifconfig; then ifconfig lo up; fi

@@ -1,0 +1,7 @@
+# shellcheck shell=sh
+# What /etc/fstab lists, but for what needs the network.
+[ -z "$IS_CONTAINER" ] || return 0
+[ -r /etc/fstab ] || return 0
+
+msg "mounting /etc/fstab"
+mount -a -t nonfs,nfs4,cifs -O no_netdev || emergency_shell "unable to mount all of /etc/fstab"

@@ -1,0 +1,9 @@
+# shellcheck shell=sh
+# The disks: unmounted, or read-only where something is in the way.
+[ -z "$IS_CONTAINER" ] || return 0
+[ -n "${IS_ALONE:-}" ] || return 0
+
+msg "file systems"
+! grep -q '^/' /proc/swaps || swapoff -a
+umount -a -r -t norootfs,noproc,nosysfs,nodevtmpfs,nodevpts,notmpfs,nocgroup2
+mount -o remount,ro / || msg "warning: the root is still writable"

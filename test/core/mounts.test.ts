@@ -1,0 +1,67 @@
+// What stage 1 mounts and stage 3 unmounts, by what is there.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { missingMounts, mountLine, unmountOrder } from "../../src/core/mounts.ts";
+
+/** A line as proc(5) has it. */
+function line(target: string, type: string, optional = ""): string {
+  return `22 1 0:21 / ${target} rw,relatime ${optional}- ${type} source rw\n`;
+}
+
+test("missingMounts() of an empty system: each after what it is made in", () => {
+  const targets = missingMounts("").map(({ target }) => target);
+  assert.deepEqual(targets, [
+    "/proc",
+    "/sys",
+    "/dev",
+    "/dev/pts",
+    "/dev/shm",
+    "/run",
+    "/sys/fs/cgroup",
+  ]);
+});
+
+test("missingMounts() leaves out what is mounted, whatever type that is", () => {
+  const there = [
+    line("/proc", "proc"),
+    line("/dev", "tmpfs", "shared:2 master:1 "),
+    line("/", "x"),
+  ];
+  const targets = missingMounts(there.join("")).map(({ target }) => target);
+  assert.deepEqual(targets, ["/sys", "/dev/pts", "/dev/shm", "/run", "/sys/fs/cgroup"]);
+});
+
+test("mountLine() can be typed", () => {
+  const lines = missingMounts("").map(mountLine);
+  assert.equal(lines[0], "mount -t proc -o nosuid,nodev,noexec proc /proc");
+  assert.equal(
+    lines[3],
+    "mount -t devpts -o nosuid,noexec,gid=5,mode=620,ptmxmode=666 devpts /dev/pts",
+  );
+});
+
+test("unmountOrder(): the last first, not the root, not the kernel's own", () => {
+  const there = [
+    line("/", "ext4"),
+    line("/proc", "proc"),
+    line("/home", "ext4"),
+    line("/run", "tmpfs"),
+    line("/run/media", "vfat"),
+    line("/home/x", "nfs4", "master:1 "),
+  ];
+  assert.deepEqual(unmountOrder(there.join("")), ["/home/x", "/run/media", "/home"]);
+});
+
+test("unmountOrder() gives paths as they are, not as mountinfo writes them", () => {
+  assert.deepEqual(unmountOrder(line("/a\\040b\\134c\\011", "ext4")), ["/a b\\c\t"]);
+});
+
+test("unmountOrder() of what is no mountinfo", () => {
+  assert.deepEqual(unmountOrder("\nnonsense - \n1 2 3 / /x\n"), []);
+});
+
+test("missingMounts() of this very system: none of what is mounted here", () => {
+  const mountinfo = readFileSync("/proc/self/mountinfo", "latin1");
+  assert.ok(!missingMounts(mountinfo).some(({ target }) => target === "/proc"));
+});

@@ -1,0 +1,34 @@
+// With nothing to do, no process of the tree wakes up.
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { childrenOf, eventually, start, tempDir } from "../harness.ts";
+import { inNamespaces, startNamespace } from "../namespace.ts";
+import { forever, isUp } from "../tree.ts";
+
+/** For so long; IDLE_MS says otherwise. */
+const idleMs = Number(process.env.IDLE_MS ?? 3000);
+
+function descendantsOf(pid: number): number[] {
+  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
+}
+
+test("init, runsvdir, runsv and the loggers sleep", inNamespaces, async (t) => {
+  const services = { web: { "run!": forever, "log/main/": "" }, db: { "run!": forever } };
+  const inside = await startNamespace(t, { pid1: ["init"], runit: {}, services });
+  for (const name of Object.keys(services)) await isUp(inside.service(name));
+  const pids = [inside.pid, ...descendantsOf(inside.pid)];
+  assert.ok(pids.length >= 7, `only ${pids.length} processes`); // init, runsvdir, 2 x 2, a logger
+  const trace = `${tempDir(t)}/trace`;
+  const attach = pids.flatMap((pid) => ["-p", `${pid}`]);
+  const strace = start(t, "strace", { args: ["-qq", "-o", trace, ...attach] });
+  await eventually("strace attached to all", () =>
+    pids.every((pid) => /TracerPid:\s+[1-9]/.test(fs.readFileSync(`/proc/${pid}/status`, "utf8"))),
+  );
+  const before = fs.readFileSync(trace, "latin1");
+  await sleep(idleMs);
+  assert.equal(fs.readFileSync(trace, "latin1").slice(before.length), "");
+  strace.signal("SIGINT");
+  await strace.waitForExit();
+});
