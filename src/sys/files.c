@@ -121,6 +121,10 @@ JSValue sys_readfile(ARGS) {
 	give_scratch(ctx, path);
 	if (fd < 0) return outcome(ctx, -1);
 	size_t max = (size_t)int_in(ctx, argv[1]), size = 0;
+	struct stat st; /* no more room than a large file needs; those in /proc have size 0 */
+	if (max > 4096 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    (size_t)st.st_size < max)
+		max = (size_t)st.st_size;
 	char *bytes = take_scratch(ctx, max + 1);
 	ssize_t got = bytes ? 1 : 0;
 	while (bytes && size < max && (got = read(fd, bytes + size, max - size)) > 0)

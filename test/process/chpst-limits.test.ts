@@ -1,5 +1,7 @@
 // -m, -d and the others, and softlimit: the limits that the program has, and nothing else.
-import { sameAsOracle } from "../oracle.ts";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { runOurs, sameAsOracle, skip } from "../oracle.ts";
 
 const show = "cat /proc/self/limits";
 const each = ["d", "o", "p", "f", "c", "r", "t"];
@@ -37,3 +39,12 @@ sameAsOracle("limits", [
   `softlimit -a 1000000000 -m 2000000000 -d = ${show}`,
   `softlimit -o30 -t30 -- ${show}`,
 ]);
+
+const isSanitized = process.env.TRINIT_BIN?.includes("asan") === true;
+
+test("chpst itself does with 8 MB", {
+  skip: isSanitized ? "a sanitizer needs more" : skip,
+}, async (t) => {
+  const said = await runOurs(t, "chpst -m 8000000 chpst -u daemon id -un");
+  assert.deepEqual([said.stdout, said.stderr], ["daemon\n", ""]);
+});
