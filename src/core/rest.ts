@@ -68,11 +68,17 @@ export interface Executable {
   readonly path: string;
 }
 
-/** Why nobody may end everything now, or null. `title` is the command line of process 1: init has
- * the number of the stage there. An executable that was replaced since is still the same. */
-export function refusal(title: string, first: Executable, own: Executable): string | null {
+/** Why this is nobody to mount and end things, or null where process 1 is init, running the same
+ * executable, or the one that this has replaced since. */
+export function notUnderInit(first: Executable, own: Executable): string | null {
   const same = first.dev === own.dev && first.ino === own.ino;
   const replaced = first.path === `${own.path} (deleted)`;
-  if (!same && !replaced) return "process 1 is not trinit's init";
-  return title.split("\0")[1] === "[3]" ? null : "init is not in stage 3";
+  return same || replaced ? null : "process 1 is not trinit's init";
+}
+
+/** The same for ending everything. `title` is the command line of process 1, which has the number
+ * of the stage in it. */
+export function notEnding(title: string, first: Executable, own: Executable): string | null {
+  const now = title.split("\0")[1] === "[3]";
+  return notUnderInit(first, own) ?? (now ? null : "init is not in stage 3");
 }

@@ -17,7 +17,7 @@ import { errnos, type Level, reason } from "../core/message.ts";
 import type { Millis } from "../core/time.ts";
 import { baseName } from "../core/verbs.ts";
 import { type Outcome, openSignals, readSignals, runTurns } from "../sys/loop.ts";
-import { complain, kill, open, reasonOf, SysError } from "../sys/posix.ts";
+import { complain, kill, reasonOf, SysError } from "../sys/posix.ts";
 import { isMarked, stageDirectory, takeMark, tellInit } from "./init-files.ts";
 
 export const usage = "0|6";
@@ -51,6 +51,7 @@ interface Init {
   /** More have ended than one turn reaps. */
   crowded: boolean;
   leaving: boolean;
+  lacksConsole: boolean;
 }
 
 export function main(argv: readonly string[]): Outcome {
@@ -70,12 +71,21 @@ function bootUp(name: string, argv: readonly string[]): Outcome {
   sys.chdir("/");
   mountProc();
   const isMachine = sys.machine() || (FAULTS && sys.fault("machine"));
-  if (isMachine) openConsole();
   if (sys.getenv("PATH") === null) sys.setenv("PATH", defaultPath);
   sys.reboot(sys.RB_DISABLE_CAD); // the kernel sends INT instead; a container is refused
   const boot = newBoot(isMachine ? "machine" : "container");
   const signalFd = openSignals([signals.CHLD, ...requests.map(([number]) => number)]);
-  const init = { name, signalFd, boot, owed: [], unsettled: false, crowded: false, leaving: false };
+  const init = {
+    name,
+    signalFd,
+    boot,
+    owed: [],
+    unsettled: false,
+    crowded: false,
+    leaving: false,
+    lacksConsole: isMachine,
+  };
+  if (isMachine) openConsole(init);
   if (isResumed) {
     sys.settitle([name, `[${note.slice(0, 1)}]`]);
     owe(init, { kind: "resume", note, limitMs: stage3Limit() });
@@ -97,19 +107,17 @@ function mountProc(): void {
   if (mounted < 0) say("warning", `unable to mount /proc: ${reason(-mounted)}`);
 }
 
-/** A container keeps what its engine gave it. */
-function openConsole(): void {
-  try {
-    const fd = open("/dev/console", sys.O_RDWR);
-    for (let target = 0; target < 3; target++) sys.dup2(fd, target);
-  } catch (error) {
-    say("warning", `unable to open /dev/console: ${reasonOf(error)}`);
-  }
+/** A container keeps what its engine gave it. Where the kernel finds no console in an empty /dev,
+ * there is one once stage 1 has mounted it. */
+function openConsole(init: Init): void {
+  const fd = sys.open("/dev/console", sys.O_RDWR, 0);
+  init.lacksConsole = fd < 0;
+  for (let target = 0; fd >= 0 && target < 3; target++) sys.dup2(fd, target);
+  if (fd < 0) say("warning", `unable to open /dev/console: ${reason(-fd)}`);
 }
 
-/** A line for whoever looks. It never waits: a console that hangs must not hang process 1. */
 function say(level: Level | null, text: string): void {
-  if (sys.canwrite(2)) complain(`- runit: ${level === null ? "" : `${level}: `}${text}`);
+  complain(`- runit: ${level === null ? "" : `${level}: `}${text}`);
 }
 
 function descriptors({ signalFd }: Init): readonly number[] {
@@ -237,8 +245,9 @@ function send(pid: number, signal: number): void {
 }
 
 /** /etc/runit/N; where that is missing or cannot be executed, the built-in stage. */
-function startStage({ name }: Init, stage: Stage): Event {
-  sys.settitle([name, `[${stage}]`]);
+function startStage(init: Init, stage: Stage): Event {
+  sys.settitle([init.name, `[${stage}]`]);
+  if (init.lacksConsole && stage > 1) openConsole(init);
   const limitMs = stage === 3 ? stage3Limit() : null;
   const file = `${stageDirectory}/${stage}`;
   const tty = stage === 1;

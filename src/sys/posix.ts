@@ -196,8 +196,9 @@ export function tryRead(fd: number, buffer: Uint8Array, path: string): number | 
 }
 
 /** A line on stderr. It may be closed, and then there is nobody to tell; a pipe that is full and
- * not read holds the program up, as it does runit's. */
+ * not read holds the program up, as it does runit's, but for process 1, which drops the line. */
 export function complain(line: string): void {
+  if (sys.getpid() === 1 && !sys.canwrite(2)) return;
   sys.write(2, `${line}\n`);
 }
 

@@ -5,9 +5,10 @@ import { test } from "node:test";
 import {
   keyOf,
   listNames,
+  notEnding,
+  notUnderInit,
   parseRunning,
   type Running,
-  refusal,
   restOf,
 } from "../../src/core/rest.ts";
 
@@ -114,7 +115,13 @@ const rules: readonly (readonly [string, typeof file, boolean])[] = [
 
 for (const [title, first, allowed] of rules) {
   const shown = title.replaceAll("\0", "|");
-  test(`refusal() under ${shown} of ${first.path}: ${allowed ? "none" : "one"}`, () => {
-    assert.equal(refusal(title, first, file) === null, allowed);
+  test(`notEnding() under ${shown} of ${first.path}: ${allowed ? "null" : "a reason"}`, () => {
+    assert.equal(notEnding(title, first, file) === null, allowed);
   });
 }
+
+test("notUnderInit(): the executable tells, whatever the stage", () => {
+  assert.equal(notUnderInit(file, file), null);
+  assert.equal(notUnderInit({ ...other, path: "/usr/sbin/trinit (deleted)" }, file), null);
+  assert.notEqual(notUnderInit(other, file), null);
+});
