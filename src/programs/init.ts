@@ -16,7 +16,7 @@ import { eventAttempts, stage3LimitMs } from "../core/limits.ts";
 import { errnos, type Level, reason } from "../core/message.ts";
 import type { Millis } from "../core/time.ts";
 import { baseName } from "../core/verbs.ts";
-import { type Outcome, openSignals, readSignals, runTurns } from "../sys/loop.ts";
+import { type Outcome, openSignals, readSignals, runTurns, waitReady } from "../sys/loop.ts";
 import { complain, kill, reasonOf, SysError } from "../sys/posix.ts";
 import { isMarked, stageDirectory, takeMark, tellInit } from "./init-files.ts";
 
@@ -46,6 +46,8 @@ interface Init {
   boot: Boot;
   /** What has come and nobody has handled yet, and what follows from it. */
   readonly owed: Owed[];
+  /** Signals that came, and were not looked at yet. */
+  readonly heard: number[];
   /** True from the beginning of a turn to its end: what it finds set was a fault. */
   unsettled: boolean;
   /** More have ended than one turn reaps. */
@@ -80,6 +82,7 @@ function bootUp(name: string, argv: readonly string[]): Outcome {
     signalFd,
     boot,
     owed: [],
+    heard: [],
     unsettled: false,
     crowded: false,
     leaving: false,
@@ -132,14 +135,16 @@ function owe(init: Init, task: Event | Effect): void {
   init.owed.push({ task, attempts: 0 });
 }
 
-/** What has ended, what was asked, what time it is: in this order. */
+/** What has ended, what was asked, what time it is: in this order. Signals are read before anything
+ * is reaped: a child that ends in between has its signal still to come. */
 function turn(init: Init): number | null {
   const doubtful = init.unsettled;
   init.unsettled = true;
-  reapAll(init);
+  init.heard.push(...readSignals(init.signalFd));
   if (FAULTS) failOnPurpose();
+  reapAll(init);
   if (doubtful) lookForStage(init);
-  for (const number of readSignals(init.signalFd)) {
+  for (const number of init.heard.splice(0)) {
     const request = requests.find(([known]) => known === number);
     if (request !== undefined) {
       const marks = readMarks();
@@ -158,6 +163,7 @@ function turn(init: Init): number | null {
 function failOnPurpose(): void {
   for (const crash of ["crash-segv", "crash-trap", "crash-abort"]) sys.fault(crash);
   if (sys.fault("turn")) throw new Error("fault point: turn");
+  if (sys.fault("slow")) waitReady([], sys.monotonic() + 300);
 }
 
 function reapAll(init: Init): void {

@@ -8,9 +8,10 @@ import {
   type Executable,
   keyOf,
   listNames,
+  notEnding,
+  notUnderInit,
   parseRunning,
   type Running,
-  refusal,
   restOf,
 } from "../core/rest.ts";
 import type { Millis } from "../core/time.ts";
@@ -28,16 +29,28 @@ function executableOf(pid: string): Executable {
   return { dev: stat.dev, ino: stat.ino, path: readlink(path) };
 }
 
-/** Why this process may not end everything, or null where it is a part of init's stage 3. */
-export function whyNotAll(): string | null {
+/** The answer; where /proc does not tell, a reason, too. */
+function orReason(ask: () => string | null): string | null {
   try {
-    const title = sys.readfile("/proc/1/cmdline", procBytes);
-    if (typeof title === "number") throw new SysError("read", -title, "/proc/1/cmdline");
-    return refusal(title, executableOf("1"), executableOf("self"));
+    return ask();
   } catch (error) {
     if (error instanceof SysError) return error.message;
     throw error;
   }
+}
+
+/** Why this process is no part of init's work, or null. */
+export function whyNotUnderInit(): string | null {
+  return orReason(() => notUnderInit(executableOf("1"), executableOf("self")));
+}
+
+/** Why this process may not end everything, or null where it is a part of init's stage 3. */
+export function whyNotEnding(): string | null {
+  return orReason(() => {
+    const title = sys.readfile("/proc/1/cmdline", procBytes);
+    if (typeof title === "number") throw new SysError("read", -title, "/proc/1/cmdline");
+    return notEnding(title, executableOf("1"), executableOf("self"));
+  });
 }
 
 function listRest(): readonly Running[] {
@@ -105,7 +118,7 @@ export function killall(argv: readonly string[]): number | null {
   let seconds: number | null = restSeconds;
   for (const { value } of options) seconds = leadingNumber(value);
   if (seconds === null) return null;
-  const why = whyNotAll();
+  const why = whyNotEnding();
   if (why === null) return endRest(seconds).length === 0 ? 0 : 1;
   complain(sentence("trinit", "fatal", "unable to end all processes", why));
   return failed;

@@ -11,7 +11,7 @@ import { deviceLinks, type Mount, missingMounts, mountLine, unmountOrder } from 
 import { serviceNames } from "../core/scan.ts";
 import { close, complain, pipe, tryRead } from "../sys/posix.ts";
 import { openOk } from "./sv-service.ts";
-import { endRest, whyNotAll } from "./trinit-killall.ts";
+import { endRest, whyNotEnding, whyNotUnderInit } from "./trinit-killall.ts";
 
 export const servicesDirectory = "/etc/service";
 
@@ -51,6 +51,11 @@ function mount(wanted: Mount): void {
 /** What programs expect of the kernel. */
 function begin(): number {
   if (!sys.machine()) return 0;
+  const why = whyNotUnderInit();
+  if (why !== null) {
+    complain(sentence("trinit", "fatal", "unable to mount anything", why));
+    return failed;
+  }
   for (const missing of missingMounts(readMountinfo())) mount(missing);
   for (const [path, target] of deviceLinks) {
     const made = sys.symlink(target, path);
@@ -144,7 +149,7 @@ function makeReadOnly(target: string, isLast = false): boolean {
 function end(): number {
   const isMachine = sys.machine();
   stopServices(sys.getenv("SVWAIT") ?? `${isMachine ? stopSeconds : stopContainerSeconds}`);
-  const why = whyNotAll();
+  const why = whyNotEnding();
   if (why !== null) {
     complain(`trinit: stage 3 ends with the services, since ${why}`);
     return 0;

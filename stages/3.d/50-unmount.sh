@@ -5,5 +5,5 @@
 
 msg "file systems"
 ! grep -q '^/' /proc/swaps || swapoff -a
-umount -a -r -t norootfs,noproc,nosysfs,nodevtmpfs,nodevpts,notmpfs,nocgroup2
+umount -a -r -t norootfs,proc,sysfs,devtmpfs,devpts,tmpfs,cgroup,cgroup2 # no: none of these
 mount -o remount,ro / || msg "warning: the root is still writable"

@@ -3,23 +3,30 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { applets } from "../../src/applets.ts";
+import { type Applet, applets } from "../../src/applets.ts";
 import { bin, root, run } from "../harness.ts";
 
 const { version } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"));
 
-test("help lists every program with its summary", async (t) => {
+/** The line of a program: what it is, and what else it is called. */
+function lineOf({ summary, aliases }: Applet): string {
+  return aliases.length === 0 ? summary : `${summary}; also: ${aliases.join(", ")}`;
+}
+
+test("help lists every program with its summary and other names", async (t) => {
   const { code, stdout, stderr } = await run(t, bin("trinit"), ["help"]);
   assert.deepEqual([code, stderr], [0, ""]);
-  for (const [name, { summary }] of Object.entries(applets)) {
-    const line = stdout.split("\n").find((line) => line.trim().startsWith(`${name} `));
-    assert.equal(line?.trim().slice(name.length).trim(), summary);
+  for (const [name, applet] of Object.entries(applets)) {
+    const line = stdout.split("\n").find((line) => line.startsWith(`  ${name} `));
+    assert.equal(line?.trim().slice(name.length).trim(), lineOf(applet));
   }
 });
 
 test("help NAME", async (t) => {
   const { code, stdout } = await run(t, bin("trinit"), ["help", "sv"]);
   assert.deepEqual([code, stdout], [0, `sv: ${applets.sv.summary}\n`]);
+  const alias = await run(t, bin("trinit"), ["help", "reboot"]);
+  assert.deepEqual([alias.code, alias.stdout], [0, `shutdown: ${lineOf(applets.shutdown)}\n`]);
   const wrong = await run(t, bin("trinit"), ["help", "nosuch"]);
   assert.deepEqual([wrong.code, wrong.stdout], [100, ""]);
   assert.equal(wrong.stderr, "trinit: there is no program nosuch\n");
@@ -43,7 +50,9 @@ test("--version", async (t) => {
 });
 
 test("a wrong call: usage on stderr, 100", async (t) => {
-  for (const args of [[], ["nosuch"], ["install"], ["install", "a", "b"], ["info", "x"]]) {
+  const installs = [["install"], ["install", "a", "b"], ["install", "--init"], ["install", "-x"]];
+  const stages = [["stage"], ["stage", "4"], ["stage", "1", "2"], ["killall", "x"]];
+  for (const args of [[], ["nosuch"], ["info", "x"], ...installs, ...stages]) {
     const { code, stdout, stderr } = await run(t, bin("trinit"), args);
     assert.deepEqual([code, stdout], [100, ""], args.join(" "));
     assert.match(stderr, /^usage: trinit help /);

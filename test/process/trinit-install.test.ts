@@ -3,20 +3,35 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { applets } from "../../src/applets.ts";
+import { allNames, applets } from "../../src/applets.ts";
 import { bin, run, tempDir } from "../harness.ts";
 
-test("install makes the executable and a relative link per program", async (t) => {
+/** Every name, those of init left out. */
+const names = allNames()
+  .filter(([, program]) => applets[program].family !== "init")
+  .map(([name]) => name)
+  .sort();
+
+test("install makes the executable and a relative link per name", async (t) => {
   const to = tempDir(t);
   const { code, stdout, stderr } = await run(t, bin("trinit"), ["install", to]);
   assert.deepEqual([code, stdout, stderr], [0, "", ""]);
-  assert.deepEqual(fs.readdirSync(to).sort(), Object.keys(applets).sort());
+  assert.deepEqual(fs.readdirSync(to).sort(), names);
   const copy = path.join(to, "trinit");
   assert.deepEqual(fs.readFileSync(copy), fs.readFileSync(bin("trinit")));
   assert.equal(fs.statSync(copy).mode & 0o7777, 0o755);
   assert.equal(fs.readlinkSync(path.join(to, "sv")), "trinit");
   const again = await run(t, path.join(to, "sv"), []);
   assert.equal(again.stderr, "usage: sv [-v] [-w sec] command service ...\n\n");
+});
+
+test("install --init makes those of init, too", async (t) => {
+  const to = tempDir(t);
+  const { code, stderr } = await run(t, bin("trinit"), ["install", "--init", to]);
+  assert.deepEqual([code, stderr], [0, ""]);
+  const all = allNames().map(([name]) => name);
+  assert.deepEqual(fs.readdirSync(to).sort(), all.sort());
+  assert.equal(fs.readlinkSync(path.join(to, "reboot")), "trinit");
 });
 
 test("install over itself, and over links that are trinit's", async (t) => {
@@ -30,7 +45,7 @@ test("install over itself, and over links that are trinit's", async (t) => {
   assert.deepEqual([code, stderr], [0, ""]);
   assert.notEqual(fs.statSync(path.join(to, "trinit")).ino, before);
   assert.equal(fs.readlinkSync(path.join(to, "sv")), "trinit");
-  assert.deepEqual(fs.readdirSync(to).sort(), Object.keys(applets).sort());
+  assert.deepEqual(fs.readdirSync(to).sort(), names);
 });
 
 test("install leaves a foreign file and a foreign link alone, says so, exits 111", async (t) => {
