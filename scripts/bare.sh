@@ -1,7 +1,7 @@
 #!/bin/sh
-# Builds the committed tree on a bare Debian 12: a minimal system made by debootstrap, this
-# machine's Node.js and npm, and nothing else. Started by .ci/run, as root; shows that
-# scripts/setup.sh forgets nothing. The bare system is made once and kept in cache/.
+# Builds the committed tree on a bare Debian 12, and starts it: a minimal system made by
+# debootstrap, this machine's Node.js and npm, and nothing else. Started by .ci/run, as root; shows
+# that scripts/setup.sh forgets nothing. The bare system is made once and kept in cache/.
 set -eu
 
 tree=$(cd "$(dirname "$0")/.." && pwd)
@@ -111,6 +111,7 @@ copy_node
 git -c safe.directory="$tree" -C "$tree" archive HEAD | tar -C "$root/trinit" -xf -
 npm_cache=$(npm config get cache 2>/dev/null)
 mkdir -p "$npm_cache"
+# shellcheck disable=SC2016
 unshare --mount --propagation private --pid --fork --kill-child \
 	sh "$0" --inside "$root" "$npm_cache" '
 	cd /trinit
@@ -118,4 +119,12 @@ unshare --mount --propagation private --pid --fork --kill-child \
 	npm run setup
 	npm run build
 	dist/trinit info
+	npm start >start.log 2>&1 &
+	start=$!
+	until grep -q "beat 1" start.log; do
+		kill -0 $start || { cat start.log; exit 1; }
+		sleep 0.2
+	done
+	kill $start
+	wait $start || { echo "npm start exits $?"; cat start.log; exit 1; }
 ' </dev/null

@@ -1,79 +1,186 @@
-// `npm start`: a tree of the example services in sv/, run by the built executable in a directory
-// of its own, shown as it happens. Ctrl-C brings every service down.
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+// `npm start`: the services in sv/ under an init of their own, shown as they live. Built if need
+// be; init is process 1 of new PID and mount namespaces, with a terminal as its console. Ctrl-C
+// ends it through stage 3. Everything it makes is in one temporary directory, which goes with it.
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { execa } from "execa";
-import { type ServiceStatus, watch } from "../src/client/index.ts";
+import { createInterface } from "node:readline";
+import { inspect } from "node:util";
+import {
+  log,
+  ServiceError,
+  type ServiceStatus,
+  startTree,
+  status,
+  type Tree,
+  watch,
+} from "../src/client/index.ts";
 import { buildFlavour } from "./build.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
-const bin = path.join(root, "dist/bin");
-const examples = path.join(root, "sv");
+const names = ["beat", "flaky", "greet"] as const;
+/** Stage 3 takes milliseconds; a service that does not end is what takes longer. */
+const stopTimeoutMs = 10_000;
+/** Ctrl-C may come twice for one keystroke: from the terminal, and from npm or tsx. */
+const sameKeystrokeMs = 500;
 
-/** Copies the examples, and links those that have the files they need into the scanned one. */
-function makeTree(directory: string): readonly string[] {
-  const names = readdirSync(examples);
-  mkdirSync(path.join(directory, "service"));
-  for (const name of names) {
-    cpSync(path.join(examples, name), path.join(directory, "sv", name), { recursive: true });
-    mkdirSync(path.join(directory, "sv", name, "log/main"), { recursive: true });
-    symlinkSync(`../sv/${name}`, path.join(directory, "service", name));
-  }
-  return names;
+// --- What is shown -------------------------------------------------------------------------
+
+const isColoured = process.stdout.isTTY && !process.env.NO_COLOR;
+const colours = { run: 32, finish: 33, down: 31, log: 36, init: 35, faint: 2 } as const;
+
+function paint(text: string, colour: keyof typeof colours): string {
+  return isColoured ? `\x1b[${colours[colour]}m${text}\x1b[0m` : text;
 }
 
-const colours: Record<ServiceStatus["state"], number> = { run: 32, finish: 33, down: 31 };
+const nameWidth = Math.max(...names.map((name) => name.length));
 
-function paint(text: string, colour: number): string {
-  return process.stdout.isTTY ? `\x1b[${colour}m${text}\x1b[0m` : text;
+function show(name: string, text: string, when = new Date()): void {
+  const time = when.toTimeString().slice(0, 8);
+  console.log(`${paint(time, "faint")}  ${name.padEnd(nameWidth)}  ${text}`);
+}
+
+/** `run     pid 12`; what it wants, where that is not what it does. */
+function stateText({ state, pid, want, paused }: ServiceStatus): string {
+  const words = [pid === null ? "" : `pid ${pid}`, paused ? "paused" : ""];
+  if (want !== (state === "down" ? "down" : "up")) words.push(`wants ${want}`);
+  const rest = words.filter((word) => word !== "").join(", ");
+  return `${paint(state.padEnd(6), state)}  ${rest}`.trimEnd();
 }
 
 async function showStates(name: string, directory: string, ended: AbortSignal): Promise<void> {
-  for await (const { state, pid, want } of watch(directory, ended)) {
-    const who = pid === null ? "" : ` (pid ${pid})`;
-    console.log(`${name.padEnd(8)} ${paint(state, colours[state])}${who}, want ${want}`);
+  let last = "";
+  const showState = (now: ServiceStatus): void => {
+    const text = stateText(now);
+    if (text !== last) show(name, text);
+    last = text;
+  };
+  for await (const now of watch(directory, ended)) showState(now);
+  showState(await status(directory)); // the abort may have been quicker than the last change
+}
+
+async function showLog(name: string, directory: string, signal: AbortSignal): Promise<void> {
+  for await (const { stamp, text } of log(directory, { signal })) {
+    show(name, paint(`| ${text}`, "log"), stamp ?? undefined);
   }
 }
 
-async function showLog(file: string, name: string, ended: AbortSignal): Promise<void> {
-  const tail = execa("tail", ["-qF", "-n", "+1", file], { cancelSignal: ended, reject: false });
-  for await (const line of tail) console.log(`${name.padEnd(8)} ${paint(`| ${line}`, 36)}`);
+async function showConsole(tree: Tree): Promise<void> {
+  for await (const line of createInterface({ input: tree.console })) {
+    if (line !== "") show("init", paint(line, "init"));
+  }
+}
+
+function showHelp(tree: Tree, directory: string): void {
+  const bin = path.join(root, "dist/bin");
+  if (tree.isolation === "none") {
+    console.log("No namespaces are to be had here, so runsvdir runs the services, without init:");
+    for (const reason of tree.refused) console.log(`  ${reason}`);
+  }
+  console.log("In another terminal:");
+  console.log(`  export SVDIR=${directory} PATH=${bin}:$PATH`);
+  console.log("  sv status beat flaky greet;  sv restart beat;  sv down flaky;  sv up greet");
+  console.log(`  ${tree.enter}  # a shell inside`);
+  console.log("Ctrl-C here brings all of them down.");
+}
+
+// --- What runs -----------------------------------------------------------------------------
+
+/** Copies the services, each with a log/, which is what makes them logged. */
+function copyServices(directory: string): string {
+  const services = path.join(directory, "service");
+  mkdirSync(services);
+  for (const name of names) {
+    const copy = path.join(directory, "sv", name);
+    cpSync(path.join(root, "sv", name), copy, { recursive: true });
+    mkdirSync(path.join(copy, "log/main"), { recursive: true });
+    symlinkSync(`../sv/${name}`, path.join(services, name));
+  }
+  return services;
+}
+
+/** The stages of this repository; init has its own where there are none. */
+function copyStages(directory: string): { stages?: string } {
+  const original = path.join(root, "stages");
+  if (!existsSync(original)) return {};
+  const stages = path.join(directory, "stages");
+  cpSync(original, stages, { recursive: true });
+  return { stages };
+}
+
+/** Calls back with what number a request to end has. */
+function onRequests(handle: (count: number) => void): void {
+  let count = 0;
+  let last = Number.NEGATIVE_INFINITY;
+  const hear = (): void => {
+    const now = performance.now();
+    if (now - last < sameKeystrokeMs) return;
+    last = now;
+    handle(++count);
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, hear);
+  process.stdout.on("error", hear); // the terminal is gone, and the signal may be lost with it
+}
+
+/** Runs the tree until it ends or is told to; its exit code. */
+async function runTree(directory: string): Promise<number> {
+  const kill = new AbortController();
+  let requests = 0;
+  let begin = (): void => kill.abort();
+  onRequests((count) => {
+    requests = count;
+    if (count === 1) begin();
+    else kill.abort();
+  });
+  const services = copyServices(directory);
+  const { columns = 80, rows = 24 } = process.stdout;
+  const starting = startTree({
+    executable: path.join(root, "dist/trinit"),
+    services,
+    ...copyStages(directory),
+    console: "pty",
+    columns,
+    rows,
+    signal: kill.signal,
+  });
+  const tree = await starting.catch((error) => {
+    if (requests > 0) return null; // it was told to end before it had begun
+    throw error;
+  });
+  if (tree === null) return 0;
+  let stopped: Promise<unknown> | null = null;
+  begin = () => {
+    show("init", "Every service is told to go down. Ctrl-C again kills what is left.");
+    stopped = tree.stop(stopTimeoutMs);
+  };
+  process.stdout.on("resize", () => tree.resize(process.stdout.columns, process.stdout.rows));
+  showHelp(tree, services);
+  const over = new AbortController();
+  const shown = [showConsole(tree)];
+  for (const name of names) {
+    const service = path.join(services, name);
+    shown.push(showStates(name, service, over.signal), showLog(name, service, over.signal));
+  }
+  const { code } = await tree.exited;
+  await (stopped ?? tree.stop(stopTimeoutMs)); // without isolation, the services may be left
+  over.abort();
+  await Promise.all(shown);
+  if (requests > 0) return kill.signal.aborted ? 1 : 0;
+  return code ?? 1;
 }
 
 async function main(): Promise<number> {
   await buildFlavour("release", false);
   const directory = mkdtempSync(path.join(os.tmpdir(), "trinit-start-"));
-  const names = makeTree(directory);
-  const service = path.join(directory, "service");
-  console.log(`The services in ${service} start now. In another terminal:`);
-  console.log(`  export SVDIR=${service} PATH=${bin}:$PATH`);
-  console.log("  sv status beat flaky greet;  sv restart beat;  sv down flaky;  sv up greet");
-  console.log("Ctrl-C here brings all of them down.");
-  const env = { PATH: `${bin}:${process.env.PATH}`, SVDIR: service };
-  const tree = execa(path.join(bin, "runsvdir"), ["-P", service], {
-    env,
-    detached: true, // Ctrl-C is ours: we bring the services down in order
-    stdio: ["ignore", "inherit", "inherit"],
-    reject: false,
-  });
-  const ended = new AbortController();
-  for (const name of names) {
-    void showStates(name, path.join(service, name), ended.signal);
-    void showLog(path.join(service, name, "log/main/current"), name, ended.signal);
+  try {
+    return await runTree(directory);
+  } catch (error) {
+    const reason = error instanceof ServiceError ? error.message : inspect(error);
+    console.error(`start: fatal: ${reason}`);
+    return 1;
+  } finally {
+    rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
   }
-  const told = new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => resolve());
-  });
-  await Promise.race([told, tree]);
-  const shutdown = names.map((name) => path.join(service, name));
-  const down = await execa(path.join(bin, "sv"), ["shutdown", ...shutdown], { reject: false });
-  tree.kill("SIGHUP");
-  await tree;
-  ended.abort();
-  console.log(down.stdout);
-  rmSync(directory, { recursive: true, force: true });
-  return down.exitCode ?? 1;
 }
 
 process.exitCode = await main();

@@ -15,6 +15,12 @@ export type ServiceErrorCode =
   | "bad-status"
   /** The supervisor is there and takes no commands: it is stopped. */
   | "not-responding"
+  /** A tree of services cannot be started: a file is missing, or may not be used. */
+  | "not-startable"
+  /** The kernel does not allow the isolation that was asked for. */
+  | "not-isolated"
+  /** node-pty is not installed, or does not load. */
+  | "no-terminal"
   /** What was waited for did not come about in time. */
   | "timeout";
 

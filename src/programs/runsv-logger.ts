@@ -29,7 +29,8 @@ function prepare(input: number, files: SuperviseFiles): void {
   if (changed < 0) throw new SysError("change to directory", -changed, "log");
   makeMain();
   const owner = statIfThere("main");
-  if (owner === null || sys.geteuid() !== 0) return;
+  // Root's own log is written as who we are: in a user namespace, nothing else may be asked for.
+  if (owner === null || owner.uid === 0 || sys.geteuid() !== 0) return;
   const given = sys.setids(owner.uid, owner.gid, [owner.gid]);
   if (typeof given === "number") return;
   throw new SysError("give up root for the owner of", given[0], "log/main");
