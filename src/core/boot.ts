@@ -13,7 +13,7 @@
 // leads back from 3. `deadline` is set only in pause, stop and kill, and in stage 3 with a limit.
 // `over` is left by nothing.
 import { stageFailuresMax, stageRetryMs, stageStopMs } from "./limits.ts";
-import type { Level } from "./message.ts";
+import { type Errno, errnos, type Level } from "./message.ts";
 import type { Millis } from "./time.ts";
 
 /** A machine ends with reboot(2), a container with exit(2). */
@@ -47,7 +47,21 @@ export interface Boot {
 /** How a process ended. */
 export type Ending = { readonly code: number } | { readonly signal: number };
 
-export type Request = "CONT" | "INT" | "PWR" | "TERM" | "QUIT" | "RTMIN+3";
+/** Signals that mean something, with their numbers; all others are nothing to process 1. */
+export const requests = {
+  CONT: 18,
+  INT: 2,
+  TERM: 15,
+  QUIT: 3,
+  PWR: 30,
+  "RTMIN+3": 37, // what images made for systemd have as their stop signal
+} as const;
+
+export type Request = keyof typeof requests;
+
+function isRequest(word: string): word is Request {
+  return Object.hasOwn(requests, word);
+}
 
 /** What lies in /etc/runit, as its owner's execute permission says. */
 export interface Marks {
@@ -72,6 +86,8 @@ export type Event =
   | { readonly kind: "stageLost" }
   | { readonly kind: "scriptStarted"; readonly pid: number }
   | { readonly kind: "scriptEnded"; readonly stopit: boolean }
+  /** It could not be started. */
+  | { readonly kind: "scriptFailed" }
   | { readonly kind: "request"; readonly signal: Request; readonly marks: Marks }
   | { readonly kind: "timeout" };
 
@@ -85,6 +101,8 @@ export type Effect =
       readonly group: boolean;
       readonly kill: boolean;
     }
+  /** To every process there is. */
+  | { readonly kind: "endAll"; readonly kill: boolean }
   /** The request was heard, or holds no more: its file loses its permissions. */
   | { readonly kind: "take"; readonly mark: "stopit" | "reboot" }
   | { readonly kind: "say"; readonly level: Level | null; readonly text: string }
@@ -146,6 +164,8 @@ function decide(boot: Boot, event: Event, now: Millis): Step {
       const rest = { ...boot, scriptPid: 0 };
       return event.stopit ? onStop(rest, now) : stay(rest);
     }
+    case "scriptFailed":
+      return boot.role === "container" ? onStop(boot, now) : stay(boot);
     case "request":
       return onRequest(boot, event.signal, event.marks, now);
     case "timeout":
@@ -174,13 +194,17 @@ function enter(boot: Boot, stage: Stage): Step {
   return stay({ ...boot, ...fresh, stage } as Boot, { kind: "startStage", stage });
 }
 
+/** Where no process can be made, stage 3 has to wait for room: all others are told to end, and then
+ * made to, which is more than they would get from a system that ends without it. */
 function onFailed(boot: Boot, now: Millis): Step {
   const failures = boot.failures + 1;
   if (boot.stage === 3 && failures >= stageFailuresMax) {
     return stay({ ...boot, phase: "over", failures }, { kind: "leave" });
   }
-  const wait = `trying stage ${boot.stage} again in ${stageRetryMs / 1000} seconds`;
-  return stay({ ...boot, phase: "pause", failures, deadline: now + stageRetryMs }, warn(wait));
+  const said = warn(`trying stage ${boot.stage} again in ${stageRetryMs / 1000} seconds`);
+  const next = { ...boot, phase: "pause", failures, deadline: now + stageRetryMs } as const;
+  if (boot.stage < 3) return stay(next, said);
+  return stay(next, said, { kind: "endAll", kill: failures > 1 });
 }
 
 function crashed(ending: Ending): boolean {
@@ -221,7 +245,7 @@ function onRequest(boot: Boot, signal: Request, marks: Marks, now: Millis): Step
       if (boot.stage !== 2) return marks.stopit ? stay(boot, deaf, heard) : stay(boot, deaf);
       return marks.stopit ? onStop(boot, now) : stay(boot);
     case "INT":
-      if (isContainer && !marks.ctrlaltdel) return onStop(boot, now);
+      if (isContainer && (!marks.ctrlaltdel || boot.stage === 1)) return onStop(boot, now);
       return onCtrlAltDel(boot, marks);
     case "PWR": {
       const off: Effect = { kind: "take", mark: "reboot" };
@@ -277,8 +301,24 @@ function onTimeout(boot: Boot, now: Millis): Step {
 
 // --- What survives a fault of the engine -----------------------------------------------------
 
-function noteOf({ stage, phase, pid }: Boot): string {
-  return `${stage} ${phase} ${pid}`;
+/** STAGE PHASE PID CODE, and behind them the requests that were heard and not answered yet. */
+function noteOf({ stage, phase, pid, code }: Boot): string {
+  return `${stage} ${phase} ${pid} ${code}`;
+}
+
+/** What is to be remembered while these requests are answered. */
+export function notePending(boot: Boot, requests: readonly Request[]): string {
+  return [noteOf(boot), ...requests].join(" ");
+}
+
+/** The note of a stage that has just got this process. */
+export function noteStarted(boot: Boot, pid: number): string {
+  return noteOf({ ...boot, phase: "run", pid });
+}
+
+/** The requests that a predecessor left unanswered. */
+export function pendingIn(note: string): readonly Request[] {
+  return note.split(" ").filter((word): word is Request => isRequest(word));
 }
 
 const phases: readonly Phase[] = ["run", "pause", "stop", "kill", "over"];
@@ -286,14 +326,38 @@ const phases: readonly Phase[] = ["run", "pause", "stop", "kill", "over"];
 /** Goes on where the predecessor stood. What cannot be read means stage 2, anew: whatever runs is
  * left alone by that. */
 function resume(boot: Boot, note: string, limitMs: Millis | null, now: Millis): Step {
-  const [first = "", second = "", third = ""] = note.split(" ");
+  const [first = "", second = "", third = "", fourth = ""] = note.split(" ");
   const stage = ([1, 2, 3] as const).find((known) => `${known}` === first);
   const phase = phases.find((known) => known === second);
   const pid = Number(third);
   if (stage === undefined || phase === undefined || !(pid >= 0)) return enter(boot, 2);
-  if (phase === "over") return stay({ ...boot, stage, phase }, { kind: "leave" });
-  if (pid === 0) return enter(boot, stage);
-  const wait = phase === "run" ? limitMs : stageStopMs;
+  const known = { ...boot, stage, code: fourth === "" ? 0 : Number(fourth) };
+  if (phase === "over") return stay({ ...known, phase }, { kind: "leave" });
+  if (pid === 0) return enter(known, stage);
+  const limit = stage === 3 ? limitMs : null;
+  const wait = phase === "run" ? limit : stageStopMs;
   const deadline = wait === null ? null : now + wait;
-  return stay({ ...boot, stage, phase, pid, place: `stage ${stage}`, limitMs, deadline });
+  return stay({ ...known, phase, pid, place: `stage ${stage}`, limitMs: limit, deadline });
+}
+
+// --- Stages that cannot be started -----------------------------------------------------------
+
+/** Nothing that time would mend. */
+const lasting: readonly Errno[] = [
+  ...[errnos.ENOENT, errnos.EACCES, errnos.EPERM, errnos.ENOEXEC, errnos.ENOTDIR],
+  ...[errnos.EISDIR, errnos.ELOOP, errnos.EINVAL, errnos.ENAMETOOLONG, errnos.E2BIG],
+];
+
+/** True where the built-in stage takes the place of a file that cannot be started: not because a
+ * process, a descriptor or memory was short for a moment, unless that has lasted. */
+export function isReplaced({ failures }: Boot, errno: Errno, call: string): boolean {
+  return (call !== "fork" && lasting.includes(errno)) || failures + 1 >= stageFailuresMax;
+}
+
+/** What timeout-3 says, in milliseconds; null: for ever; undefined: nothing that is understood. */
+export function parseLimit(text: string): Millis | null | undefined {
+  const word = text.trim();
+  const limit = Number(word);
+  if (word === "" || !(limit >= 0)) return undefined;
+  return limit === 0 ? null : limit;
 }

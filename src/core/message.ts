@@ -9,7 +9,7 @@ export const errnos = {
   ECHILD: 10, EAGAIN: 11, ENOMEM: 12, EACCES: 13, EFAULT: 14, EBUSY: 16, EEXIST: 17, EXDEV: 18,
   ENODEV: 19, ENOTDIR: 20, EISDIR: 21, EINVAL: 22, ENFILE: 23, EMFILE: 24, ENOTTY: 25,
   ETXTBSY: 26, EFBIG: 27, ENOSPC: 28, ESPIPE: 29, EROFS: 30, EMLINK: 31, EPIPE: 32,
-  ENAMETOOLONG: 36, ENOSYS: 38, ENOTEMPTY: 39, ELOOP: 40, ESTALE: 116, EDQUOT: 122,
+  ENAMETOOLONG: 36, ENOSYS: 38, ENOTEMPTY: 39, ELOOP: 40, ETIMEDOUT: 110, ESTALE: 116, EDQUOT: 122,
 } as const; // biome-ignore format: a table
 
 /** Where runit's words differ from what the name of the errno says, they are runit's. */
@@ -49,6 +49,7 @@ const reasons: Readonly<Record<Errno, string>> = {
   [errnos.ENOSYS]: "system call not available",
   [errnos.ENOTEMPTY]: "directory not empty",
   [errnos.ELOOP]: "symbolic link loop",
+  [errnos.ETIMEDOUT]: "operation timed out",
   [errnos.ESTALE]: "stale file handle",
   [errnos.EDQUOT]: "disk quota exceeded",
 };

@@ -1,47 +1,59 @@
-// The files by which process 1 is told what to do: stopit, reboot, nosync and ctrlaltdel, each by
-// its owner's execute permission. init reads them, `init 0|6` and shutdown write them.
+// The files by which process 1 is told what to do: stopit, reboot and nosync, by their owner's execute
+// permission or by being there. init reads them, `init 0|6` and shutdown write them.
 import { signals } from "../core/commands.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
-import { complain } from "../sys/posix.ts";
+import { complain, isLink, regularMode } from "../sys/posix.ts";
 
 export const stageDirectory = "/etc/runit";
 
-/** Where they may lie: runit's own place, which Void makes links of to /run/runit, and Debian's. */
-const places = ["/etc/runit/", "/run/runit/", "/run/runit."] as const;
-
-type Mark = "stopit" | "reboot" | "nosync" | "ctrlaltdel";
+type Mark = "stopit" | "reboot" | "nosync";
 
 const ownerExecute = 0o100;
+const typeMask = 0o170000;
+
+/** Where it may lie: runit's own place, or what is a link there (Void has links to /run/runit),
+ * /run/runit itself, and Debian's place. */
+function placesOf(mark: Mark): readonly string[] {
+  const own = `${stageDirectory}/${mark}`;
+  const there = sys.lstat(own);
+  const target = typeof there !== "number" && isLink(there) ? sys.readlink(own) : own;
+  const first = typeof target === "number" ? own : target;
+  const path = first.startsWith("/") ? first : `${stageDirectory}/${first}`;
+  return [path, `/run/runit/${mark}`, `/run/runit.${mark}`];
+}
+
+/** The permissions of a mark, or null where there is none. A directory that others can write to is
+ * no reason to believe them, or to change what they have made a link to. */
+function modeOf(path: string): number | null {
+  const stat = sys.lstat(path);
+  if (typeof stat === "number" || (stat.mode & typeMask) !== regularMode) return null;
+  return stat.uid === 0 || stat.uid === sys.geteuid() ? stat.mode : null;
+}
 
 /** nosync has to be there, the others have to be executable. */
 export function isMarked(mark: Mark): boolean {
-  return places.some((place) => {
-    const stat = sys.stat(place + mark);
-    return typeof stat !== "number" && (mark === "nosync" || (stat.mode & ownerExecute) !== 0);
-  });
+  const modes = placesOf(mark).map(modeOf);
+  return modes.some((mode) => mode !== null && (mark === "nosync" || (mode & ownerExecute) !== 0));
 }
 
 /** Takes the permissions away, wherever it is. */
 export function takeMark(mark: Mark): void {
-  for (const place of places) sys.chmod(place + mark, 0);
+  for (const path of placesOf(mark)) if (modeOf(path) !== null) sys.chmod(path, 0);
 }
 
 /** Gives the permission, in all places where the file is; where it is nowhere, it is made in the
  * first that can be written. 0, or the errno. */
 function setMark(mark: Mark): number {
-  let last: number = errnos.ENOENT;
-  let done = false;
-  for (const place of places) {
-    const result = sys.chmod(place + mark, ownerExecute);
-    if (result === 0) done = true;
-    else if (result !== -errnos.ENOENT) last = -result;
-  }
-  if (done) return 0;
+  const paths = placesOf(mark);
+  const there = paths.filter((path) => modeOf(path) !== null);
+  const results = there.map((path) => sys.chmod(path, ownerExecute));
+  if (results.includes(0)) return 0;
+  let last = -(results[0] ?? -errnos.ENOENT);
   sys.mkdir("/run/runit", 0o755); // there already, mostly
-  for (const place of places) {
-    const fd = sys.open(place + mark, sys.O_WRONLY | sys.O_CREAT, ownerExecute);
+  for (const path of paths) {
+    const fd = sys.open(path, sys.O_WRONLY | sys.O_CREAT | sys.O_EXCL, ownerExecute);
     if (fd < 0) {
-      last = -fd;
+      if (results.length === 0) last = -fd;
       continue;
     }
     sys.fchmod(fd, ownerExecute); // whatever the umask is
@@ -49,6 +61,12 @@ function setMark(mark: Mark): number {
     return 0;
   }
   return last;
+}
+
+/** True where /etc/runit/ctrlaltdel may be executed by its owner. */
+export function hasCtrlAltDel(): boolean {
+  const stat = sys.stat(`${stageDirectory}/ctrlaltdel`);
+  return typeof stat !== "number" && (stat.mode & ownerExecute) !== 0;
 }
 
 /** Tells process 1 to end the system: "0" powers off, "6" reboots. An exit code; as runit has it,
@@ -62,7 +80,7 @@ export function tellInit(who: string, level: string | undefined): number {
   for (const mark of level === "6" ? (["reboot", "stopit"] as const) : (["stopit"] as const)) {
     const errno = setMark(mark);
     if (errno === 0) continue;
-    complain(sentence(who, "fatal", `unable to create ${places[0]}${mark}`, reason(errno)));
+    complain(sentence(who, "fatal", `unable to create ${stageDirectory}/${mark}`, reason(errno)));
     return 111;
   }
   const sent = sys.kill(1, signals.CONT);

@@ -5,32 +5,27 @@ import {
   type Effect,
   type Ending,
   type Event,
-  type Marks,
+  isReplaced,
   newBoot,
+  notePending,
+  noteStarted,
+  parseLimit,
+  pendingIn,
   type Request,
+  requests,
   type Stage,
   step,
 } from "../core/boot.ts";
 import { signals } from "../core/commands.ts";
-import { eventAttempts, stage3LimitMs } from "../core/limits.ts";
+import { eventAttempts, stage3LimitMs, syncMs } from "../core/limits.ts";
 import { errnos, type Level, reason } from "../core/message.ts";
 import type { Millis } from "../core/time.ts";
 import { baseName } from "../core/verbs.ts";
 import { type Outcome, openSignals, readSignals, runTurns, waitReady } from "../sys/loop.ts";
 import { complain, kill, reasonOf, SysError } from "../sys/posix.ts";
-import { isMarked, stageDirectory, takeMark, tellInit } from "./init-files.ts";
+import { hasCtrlAltDel, isMarked, stageDirectory, takeMark, tellInit } from "./init-files.ts";
 
 export const usage = "0|6";
-
-/** Signals that mean something; all others are nothing to process 1. */
-const requests: readonly (readonly [number, Request])[] = [
-  [signals.CONT, "CONT"],
-  [signals.INT, "INT"],
-  [signals.TERM, "TERM"],
-  [signals.QUIT, "QUIT"],
-  [30, "PWR"],
-  [37, "RTMIN+3"], // what images made for systemd have as their stop signal
-];
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -46,8 +41,8 @@ interface Init {
   boot: Boot;
   /** What has come and nobody has handled yet, and what follows from it. */
   readonly owed: Owed[];
-  /** Signals that came, and were not looked at yet. */
-  readonly heard: number[];
+  /** What was asked, and not looked at yet. */
+  readonly heard: Request[];
   /** True from the beginning of a turn to its end: what it finds set was a fault. */
   unsettled: boolean;
   /** More have ended than one turn reaps. */
@@ -67,7 +62,7 @@ export function main(argv: readonly string[]): Outcome {
 /** From here on nothing may end this process but the end of stage 3. */
 function bootUp(name: string, argv: readonly string[]): Outcome {
   const isResumed = argv[1] === "--resumed";
-  const note = isResumed ? (argv[2] ?? "") : "1 run 0";
+  const note = isResumed ? (argv[2] ?? "") : "1 run 0 0";
   sys.remember(note); // whatever fails from now on
   if (!isResumed) sys.setsid(); // fails where a container's engine has done it
   sys.chdir("/");
@@ -76,8 +71,8 @@ function bootUp(name: string, argv: readonly string[]): Outcome {
   if (sys.getenv("PATH") === null) sys.setenv("PATH", defaultPath);
   sys.reboot(sys.RB_DISABLE_CAD); // the kernel sends INT instead; a container is refused
   const boot = newBoot(isMachine ? "machine" : "container");
-  const signalFd = openSignals([signals.CHLD, ...requests.map(([number]) => number)]);
-  const init = {
+  const signalFd = openSignals([signals.CHLD, ...Object.values(requests)]);
+  const init: Init = {
     name,
     signalFd,
     boot,
@@ -92,6 +87,9 @@ function bootUp(name: string, argv: readonly string[]): Outcome {
   if (isResumed) {
     sys.settitle([name, `[${note.slice(0, 1)}]`]);
     owe(init, { kind: "resume", note, limitMs: stage3Limit() });
+    init.heard.push(...pendingIn(note));
+    if (isMarked("stopit")) init.heard.push("CONT"); // asked for while nobody listened
+    settle(init); // from now on the stage's end is known as such
   } else {
     say(null, `trinit ${VERSION}: booting.`);
     owe(init, { kind: "begin" });
@@ -140,16 +138,14 @@ function owe(init: Init, task: Event | Effect): void {
 function turn(init: Init): number | null {
   const doubtful = init.unsettled;
   init.unsettled = true;
-  init.heard.push(...readSignals(init.signalFd));
+  hear(init);
   if (FAULTS) failOnPurpose();
   reapAll(init);
   if (doubtful) lookForStage(init);
-  for (const number of init.heard.splice(0)) {
-    const request = requests.find(([known]) => known === number);
-    if (request !== undefined) {
-      const marks = readMarks();
-      owe(init, { kind: "request", signal: request[1], marks });
-    }
+  for (let signal = init.heard[0]; signal !== undefined; signal = init.heard[0]) {
+    const marks = { stopit: isMarked("stopit"), ctrlaltdel: hasCtrlAltDel() };
+    owe(init, { kind: "request", signal, marks });
+    init.heard.shift();
   }
   settle(init);
   const { deadline } = init.boot;
@@ -157,6 +153,16 @@ function turn(init: Init): number | null {
   settle(init);
   init.unsettled = false;
   return init.leaving ? init.boot.code : null;
+}
+
+/** A request that was read is in nobody's hands but ours: a successor has to know it, too. */
+function hear(init: Init): void {
+  for (const number of readSignals(init.signalFd)) {
+    for (const name of Object.keys(requests) as Request[]) {
+      if (requests[name] === number && !init.heard.includes(name)) init.heard.push(name);
+    }
+  }
+  if (init.heard.length > 0) sys.remember(notePending(init.boot, init.heard));
 }
 
 /** In a test build: everything that can go wrong with the program itself. */
@@ -189,20 +195,23 @@ function lookForStage(init: Init): void {
   owe(init, { kind: "stageLost" });
 }
 
-function readMarks(): Marks {
-  return { stopit: isMarked("stopit"), ctrlaltdel: isMarked("ctrlaltdel") };
-}
-
 /** Handles what is owed. A task is only struck off once it is done: a fault leaves the last good
  * state and the task, which is tried again. What follows from it comes before all others. */
 function settle(init: Init): void {
   const { owed } = init;
   for (let first = owed[0]; first !== undefined; first = owed[0]) {
     const { task } = first;
-    const following = ++first.attempts > eventAttempts ? giveUp(task) : handle(init, task);
+    const hopeless = ++first.attempts > eventAttempts && mayBeDropped(task);
+    const following = hopeless ? giveUp(task) : handle(init, task);
     owed.shift();
     owed.unshift(...following.map((next) => ({ task: next, attempts: 0 })));
   }
+}
+
+/** What nothing follows from, or what the end of the system does not hang on. Everything else is
+ * tried for ever, once a second. */
+function mayBeDropped({ kind }: Event | Effect): boolean {
+  return ["say", "take", "signal", "endAll", "startScript", "startStage"].includes(kind);
 }
 
 function giveUp(task: Event | Effect): readonly Event[] {
@@ -217,9 +226,12 @@ function handle(init: Init, task: Event | Effect): readonly (Event | Effect)[] {
     case "startStage":
       return [startStage(init, task.stage)];
     case "startScript":
-      return startScript();
+      return [startScript()];
     case "signal":
       send(task.group ? -task.pid : task.pid, task.kill ? signals.KILL : signals.TERM);
+      return [];
+    case "endAll":
+      sys.killall(task.kill ? signals.KILL : signals.TERM);
       return [];
     case "take":
       takeMark(task.mark);
@@ -254,59 +266,94 @@ function send(pid: number, signal: number): void {
 function startStage(init: Init, stage: Stage): Event {
   sys.settitle([init.name, `[${stage}]`]);
   if (init.lacksConsole && stage > 1) openConsole(init);
-  const limitMs = stage === 3 ? stage3Limit() : null;
   const file = `${stageDirectory}/${stage}`;
-  const tty = stage === 1;
   if (sys.stat(file) !== -errnos.ENOENT) {
-    say(null, `enter stage: ${file}`);
-    const result = spawn(file, [file], tty);
-    if (typeof result === "number")
-      return { kind: "stageStarted", pid: result, place: file, limitMs };
-    say("fatal", `unable to start child: ${file}: ${reason(result[0])}`);
+    const started = startAs(init, stage, file, file, [file]);
+    if (started === null) return { kind: "stageFailed" };
+    if (typeof started !== "string") return started;
   }
   const place = `built-in stage ${stage}`;
-  say(null, `enter stage: ${place}`);
   for (const path of ["/proc/self/exe", sys.execfn()]) {
-    const result = spawn(path, ["trinit", "stage", `${stage}`], tty);
-    if (typeof result === "number") return { kind: "stageStarted", pid: result, place, limitMs };
-    say("fatal", `unable to start child: ${path}: ${reason(result[0])}`);
+    const started = startAs(init, stage, place, path, ["trinit", "stage", `${stage}`]);
+    if (started !== null && typeof started !== "string") return started;
   }
   return { kind: "stageFailed" };
 }
 
-/** As the leader of a session, and so of a process group that can be killed. */
-function spawn(path: string, argv: readonly string[], tty: boolean): number | [number, string] {
-  return sys.spawn({ path, argv, cwd: null, fds: [0, 1, 2], birth: null, session: true, tty });
+/** The event of its start; null where it is to be tried again, "no" where something else is. */
+function startAs(
+  init: Init,
+  stage: Stage,
+  place: string,
+  path: string,
+  argv: readonly string[],
+): Event | null | "no" {
+  say(null, `enter stage: ${place}`);
+  const limitMs = stage === 3 ? stage3Limit() : null;
+  const tty = stage > 1 ? null : init.boot.role === "machine" ? "take" : "free";
+  const result = spawn(path, argv, tty, stage === 3);
+  if (typeof result === "number") {
+    sys.remember(noteStarted(init.boot, result)); // a successor must not start it again
+    return { kind: "stageStarted", pid: result, place, limitMs };
+  }
+  const [errno, call] = result;
+  say("fatal", `unable to start child: ${path}: ${reason(errno)}`);
+  return isReplaced(init.boot, errno, call) ? "no" : null;
 }
 
-/** Milliseconds out of timeout-3, where that is there; 0 in it is for ever. */
+/** As the leader of a session, and so of a process group that can be killed. What has to come to an
+ * end does not write where nobody reads. */
+function spawn(
+  path: string,
+  argv: readonly string[],
+  tty: "free" | "take" | null,
+  isLast: boolean,
+): number | [number, string] {
+  const isDeaf = isLast && !sys.canwrite(2, 0);
+  const nowhere = isDeaf ? sys.open("/dev/null", sys.O_RDWR, 0) : -1;
+  const fds = nowhere < 0 ? [0, 1, 2] : [0, nowhere, nowhere];
+  const result = sys.spawn({ path, argv, cwd: null, fds, birth: null, session: true, tty });
+  if (nowhere >= 0) sys.close(nowhere);
+  return result;
+}
+
+/** Milliseconds out of timeout-3, where that is there. */
 function stage3Limit(): Millis | null {
   const text = sys.readfile(`${stageDirectory}/timeout-3`, 32);
-  const limit = typeof text === "number" ? Number.NaN : Number(text.trim());
-  if (!(limit >= 0)) return stage3LimitMs;
-  return limit === 0 ? null : limit;
+  if (typeof text === "number") return stage3LimitMs;
+  const limit = parseLimit(text);
+  if (limit !== undefined) return limit;
+  say("warning", `${stageDirectory}/timeout-3: not a number of milliseconds`);
+  return stage3LimitMs;
 }
 
-function startScript(): readonly Event[] {
+function startScript(): Event {
   const file = `${stageDirectory}/ctrlaltdel`;
   say(null, `enter stage: ${file}`);
-  const result = spawn(file, [file], false);
-  if (typeof result === "number") return [{ kind: "scriptStarted", pid: result }];
+  const result = spawn(file, [file], null, false);
+  if (typeof result === "number") return { kind: "scriptStarted", pid: result };
   say("fatal", `unable to start child: ${file}: ${reason(result[0])}`);
-  return [];
+  return { kind: "scriptFailed" };
 }
 
 /** Nothing of ours runs any more. What can be lost now was told to end, and had its time. */
 function leave(init: Init): void {
   say(null, "sending KILL signal to all processes...");
   sys.killall(signals.KILL);
-  if (init.boot.role === "machine") {
-    const reboots = isMarked("reboot");
-    say(null, reboots ? "system reboot." : "power off...");
-    if (!isMarked("nosync")) sys.sync();
-    if (reboots) sys.reboot(sys.RB_AUTOBOOT);
-    sys.reboot(sys.RB_POWER_OFF);
-    sys.reboot(sys.RB_HALT_SYSTEM);
-  }
+  if (init.boot.role === "machine" && !turnOff() && !FAULTS) return; // and be there, for whoever comes
   init.leaving = true;
+}
+
+/** Does not return on a machine that can be turned off. */
+function turnOff(): boolean {
+  const reboots = isMarked("reboot");
+  say(null, reboots ? "system reboot." : "power off...");
+  if (!isMarked("nosync") && sys.sync(syncMs) === -errnos.ETIMEDOUT) {
+    say("warning", `unable to write all to the disks in ${syncMs / 1000} seconds, going on`);
+  }
+  if (reboots) sys.reboot(sys.RB_AUTOBOOT);
+  const refused = sys.reboot(sys.RB_POWER_OFF);
+  sys.reboot(sys.RB_HALT_SYSTEM);
+  say("fatal", `unable to turn the machine off: ${reason(-refused)}`);
+  return false;
 }

@@ -65,12 +65,27 @@ JSValue sys_reboot(ARGS) {
 	return outcome(ctx, reboot(int_in(ctx, argv[0])));
 }
 
-/* sync() -> 0 | -errno */
+static void nap(long milliseconds) {
+	struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+	nanosleep(&time, NULL);
+}
+
+/* sync(milliseconds) -> 0 | -errno */
 JSValue sys_sync(ARGS) {
 	UNUSED_ARGS;
 	errno = EPERM;
 	if (getpid() != 1 || !is_machine()) return outcome(ctx, -1);
-	sync();
+	int left = int_in(ctx, argv[0]);
+	pid_t pid = fork(); /* a disk or a server that hangs holds up a child, and not us */
+	if (pid <= 0) {
+		sync();
+		mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY, NULL); /* stage 3 may have been killed */
+		if (pid == 0) _exit(0);
+	}
+	for (; pid > 0 && waitpid(pid, NULL, WNOHANG) == 0; left -= 10, nap(10)) {
+		errno = ETIMEDOUT;
+		if (left <= 0) return outcome(ctx, -1);
+	}
 	return JS_NewInt32(ctx, 0);
 }
 
@@ -116,6 +131,7 @@ JSValue sys_reapall(ARGS) {
 	uint32_t used = 1;
 	for (int i = 0; i < wanted; i++) mine[i] = int_at(ctx, argv[0], i);
 	JSValue list = JS_NewArray(ctx);
+	if (JS_IsException(list)) return list; /* before anything is reaped and forgotten */
 	for (pid_t pid; count < REAP_MAX && (pid = waitpid(-1, &status, WNOHANG)) > 0; count++)
 		for (int i = 0; i < wanted; i++)
 			if (pid == mine[i]) {
@@ -128,19 +144,19 @@ JSValue sys_reapall(ARGS) {
 
 /* --- Words that never wait --------------------------------------------------------------- */
 
-static int can_write(int fd) {
+int can_write(int fd, int milliseconds) {
 	struct pollfd out = {.fd = fd, .events = POLLOUT};
-	return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT);
+	return poll(&out, 1, milliseconds) == 1 && (out.revents & POLLOUT);
 }
 
-/* canwrite(fd) -> boolean */
+/* canwrite(fd, milliseconds) -> boolean */
 JSValue sys_canwrite(ARGS) {
 	UNUSED_ARGS;
-	return JS_NewBool(ctx, can_write(int_in(ctx, argv[0])));
+	return JS_NewBool(ctx, can_write(int_in(ctx, argv[0]), int_in(ctx, argv[1])));
 }
 
 static void say(const char *text) {
-	if (can_write(2) && write(2, text, strlen(text)) < 0) return; /* nobody to tell */
+	if (can_write(2, 0) && write(2, text, strlen(text)) < 0) return; /* nobody to tell */
 }
 
 /* execfn() -> path */
@@ -154,7 +170,7 @@ JSValue sys_execfn(ARGS) {
 
 #define FAULT_PAUSE 60 /* seconds in which a second fault means that starting over is no help */
 
-static char note[64];       /* what a successor has to know, as its argument */
+static char note[128];      /* what a successor has to know, as its argument */
 static char called_as[16];  /* argv[0] without a path */
 static long faulted_at;     /* seconds on the monotonic clock; 0: never */
 
@@ -178,6 +194,7 @@ static void run_shell(void) {
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
 	setsid();
 	int console = open("/dev/console", O_RDWR | O_NOCTTY);
 	for (int fd = 0; console >= 0 && fd < 3; fd++) dup2(console, fd);
@@ -191,6 +208,9 @@ static void run_shell(void) {
 _Noreturn void rescue(const char *why) {
 	if (getpid() != 1) _exit(111);
 	say(why);
+	struct stat st; /* a kernel that has just started us has mounted nothing */
+	if (stat("/proc/self", &st) < 0 && (mkdir("/proc", 0555) == 0 || errno == EEXIST))
+		mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	int has_console = is_machine();
 #ifdef TRINIT_FAULTS
 	has_console |= fault_armed("machine");
@@ -247,5 +267,6 @@ void remember_call(int argc, char **argv) {
 	snprintf(called_as, sizeof called_as, "%s", slash ? slash + 1 : argc > 0 ? argv[0] : "init");
 	if (getpid() != 1 || argc < 4 || strcmp(argv[1], "--resumed") != 0) return;
 	faulted_at = atol(argv[3]);
-	sigemptyset(&start.mask); /* what is blocked is the predecessor's doing */
+	sigemptyset(&start.mask); /* what is blocked or ignored is the predecessor's doing */
+	start.sigpipe = SIG_DFL;
 }

@@ -185,6 +185,10 @@ static void print_property(JSContext *ctx, JSValueConst object, const char *name
 
 void report_exception(JSContext *ctx, const char *name) {
 	JSValue error = JS_GetException(ctx);
+	if (getpid() == 1 && !can_write(2, 0)) {
+		JS_FreeValue(ctx, error);
+		return;
+	}
 	fprintf(stderr, "%s: fatal: fault in the program", name);
 	print_property(ctx, error, "message");
 	print_property(ctx, error, "stack");

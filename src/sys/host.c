@@ -31,7 +31,7 @@ static const char *base_name(const char *path) {
 }
 
 /* A descriptor below 3 that is closed would be the next one opened, and a lock or a pipe would get
- * what is meant for stderr. Closed again in every program that is started. */
+ * what is meant for stderr. Closed again in what is started, unless that is given it. */
 static void hold_standard_fds(void) {
 	for (int fd = 0; fd < 3; fd++) {
 		if (fcntl(fd, F_GETFD) >= 0) continue;
@@ -40,10 +40,21 @@ static void hold_standard_fds(void) {
 	}
 }
 
+/* What has no handler is nothing to process 1, unless it is blocked: then it waits for signalfd().
+ * Not the faults: blocked, they end even process 1. */
+static void block_signals(void) {
+	sigset_t all;
+	sigfillset(&all);
+	const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&all, faults[i]);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
 /* argv and the environment lie behind each other; a title may use what argv has. */
 static void remember_start(int argc, char **argv) {
 	kernel_sigmask(NULL, &start.mask);
 	start.sigpipe = signal(SIGPIPE, SIG_IGN); /* a closed stderr must not end a supervisor */
+	if (getpid() == 1) block_signals();
 	if (argc < 1) return;
 	start.title = argv[0];
 	char *end = argv[0];
@@ -112,9 +123,15 @@ int main(int argc, char **argv) {
 #endif
 	if (rt) engine_collector_off(rt);
 	JSContext *ctx = rt ? new_context(rt) : NULL;
+#ifdef TRINIT_FAULTS
+	if (fault_armed("engine")) ctx = NULL;
+#endif
 	if (!ctx) {
-		fprintf(stderr, "%s: fatal: unable to start the engine: out of memory\n", applet->name);
-		rescue(""); /* process 1 does not end */
+		char why[96];
+		snprintf(why, sizeof why, "%s: fatal: unable to start the engine: out of memory\n",
+		         applet->name);
+		if (getpid() != 1) fputs(why, stderr);
+		rescue(why); /* process 1 does not end */
 	}
 	JSValue result = run_applet(ctx, applet, argc, argv);
 	int code = run_program(ctx, result, applet->name);

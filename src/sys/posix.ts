@@ -1,7 +1,7 @@
 // System calls for the programs: an outcome that is expected is a value, everything else
 // throws a SysError that knows the call, the errno and the path.
 import type { Resource } from "../core/chpst.ts";
-import { usersFileBytes } from "../core/limits.ts";
+import { complaintMs, usersFileBytes } from "../core/limits.ts";
 import { type Errno, errnos, reason } from "../core/message.ts";
 import { findGroup, findUser, type Group, type User } from "../core/users.ts";
 
@@ -195,10 +195,10 @@ export function tryRead(fd: number, buffer: Uint8Array, path: string): number | 
   return unless(errnos.EAGAIN, "read", sys.read(fd, buffer, 0, buffer.length), path);
 }
 
-/** A line on stderr. It may be closed, and then there is nobody to tell; a pipe that is full and
- * not read holds the program up, as it does runit's, but for process 1, which drops the line. */
+/** A line on stderr. It may be closed, or a pipe that is full and not read: then there is nobody to
+ * tell, and the line is dropped. Process 1 does not wait for that at all. */
 export function complain(line: string): void {
-  if (sys.getpid() === 1 && !sys.canwrite(2)) return;
+  if (!sys.canwrite(2, sys.getpid() === 1 ? 0 : complaintMs)) return;
   sys.write(2, `${line}\n`);
 }
 

@@ -121,7 +121,13 @@ static int move_title(const char *title, size_t size) {
 		.env_start = stat_field(stat, 50), .env_end = stat_field(stat, 51),
 		.exe_fd = (uint32_t)-1,
 	};
-	return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0);
+#ifdef TRINIT_FAULTS
+	if (!fault_armed("title"))
+#endif
+		if (prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0) == 0) return 0;
+	/* A kernel built without checkpoints: one end after the other, the lower one first. */
+	if (prctl(PR_SET_MM, PR_SET_MM_ARG_START, map.arg_start, 0, 0) < 0) return -1;
+	return prctl(PR_SET_MM, PR_SET_MM_ARG_END, map.arg_end, 0, 0);
 }
 
 /* Sets the name and the command line to argv, whose strings are joined by NULs. */
@@ -250,7 +256,8 @@ struct spawn {
 	char *path, **argv, **env, *cwd, *birth;
 	int fds[SPAWN_FDS];
 	int fd_count;
-	int session, tty;
+	int session;
+	char *tty;
 	const char *failed; /* the call that failed in the child, which shares our memory */
 	int error;
 };
@@ -321,7 +328,7 @@ static int spawn_child(void *data) {
 		if ((fd == i ? fcntl(fd, F_SETFD, 0) : dup2(fd, i)) < 0) goto failed;
 	}
 	if (spawn->session) setsid(); /* cannot fail: a child leads no group */
-	if (spawn->tty) (void)ioctl(0, TIOCSCTTY, 1); /* taken from whoever has it, as root */
+	if (spawn->tty) (void)ioctl(0, TIOCSCTTY, *spawn->tty == 't'); /* no terminal is no fault */
 	if (spawn->birth) (void)write_birth(spawn->birth);
 	spawn->failed = "chdir";
 	if (spawn->cwd && chdir(spawn->cwd) < 0) goto failed;
@@ -379,10 +386,10 @@ static int spawn_in(JSContext *ctx, JSValueConst object, struct spawn *spawn) {
 	JS_FreeValue(ctx, args);
 	JS_FreeValue(ctx, fds);
 	spawn->session = flag_in(ctx, object, "session");
-	spawn->tty = flag_in(ctx, object, "tty");
 	if (!spawn->argv || optional_in(ctx, object, "path", &spawn->path) < 0 ||
 	    optional_in(ctx, object, "cwd", &spawn->cwd) < 0 ||
-	    optional_in(ctx, object, "birth", &spawn->birth) < 0)
+	    optional_in(ctx, object, "birth", &spawn->birth) < 0 ||
+	    optional_in(ctx, object, "tty", &spawn->tty) < 0)
 		return -1;
 	return spawn->path ? 0 : -1;
 }
@@ -413,9 +420,10 @@ JSValue sys_spawn(ARGS) {
 	JSValue result = JS_EXCEPTION;
 	if (spawn_in(ctx, argv[0], &spawn) == 0) {
 		pid_t pid = -1;
-		errno = EAGAIN;
 #ifdef TRINIT_FAULTS
-		if (!fault_armed("spawn"))
+		int fails = fault_armed("spawn");
+		errno = EAGAIN;
+		if (!fails)
 #endif
 			pid = spawn_clone(&spawn);
 		if (pid < 0) spawn.failed = "fork", spawn.error = errno;
@@ -429,6 +437,7 @@ JSValue sys_spawn(ARGS) {
 			result = JS_NewInt32(ctx, pid);
 		}
 	}
+	give_scratch(ctx, spawn.tty);
 	give_scratch(ctx, spawn.birth);
 	give_scratch(ctx, spawn.cwd);
 	give_scratch(ctx, spawn.path);

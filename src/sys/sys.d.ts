@@ -29,8 +29,9 @@ interface SysSpawn {
   readonly birth: Bytes | null;
   /** In a session of its own. */
   readonly session?: boolean;
-  /** With its descriptor 0 as the controlling terminal, where that is one. */
-  readonly tty?: boolean;
+  /** With its descriptor 0 as the controlling terminal, if that is one: "free" only where nobody
+   * has it, "take" whoever has it, which root may. */
+  readonly tty?: "free" | "take" | null;
 }
 
 declare const sys: {
@@ -164,20 +165,21 @@ declare const sys: {
   killall(signal: number): number;
   /** reboot(2), with RB_...; -EPERM but for process 1 of a machine. */
   reboot(how: number): number;
-  /** sync(2), which may take its time; -EPERM but for process 1 of a machine. */
-  sync(): number;
+  /** sync(2), and the root read-only, which may take for ever: -ETIMEDOUT after so long. -EPERM but
+   * for process 1 of a machine. */
+  sync(milliseconds: number): number;
   /** mount(2); -EPERM unless process 1 runs this executable, as for umount. */
   mount(source: Bytes, target: Bytes, type: Bytes, flags: number, options: Bytes): number;
   umount(path: Bytes, flags: number): number;
   /** Reaps every child that has ended and forgets all but those in `mine` (at most 8): [0, pid,
    * wait status, ...], or with a 1 in front when there may be more than one call reaps. */
   reapall(mine: readonly number[]): readonly number[];
-  /** True when a write of a line would not wait. */
-  canwrite(fd: number): boolean;
+  /** True when a line can be written without waiting, or within so long. */
+  canwrite(fd: number, milliseconds: number): boolean;
   /** The path this executable was started by. */
   execfn(): Bytes;
   /** What a successor gets as argv[2], with `--resumed` before it, should the engine fail from
-   * now on. At most 63 bytes. Process 1 only. */
+   * now on. At most 127 bytes. Process 1 only. */
   remember(note: Bytes): number;
 
   /** Milliseconds, with microseconds behind the point, from a clock that nobody sets. */

@@ -122,6 +122,8 @@ JSValue sys_dnotify(ARGS);
 /* boot.c: the end of a program whose engine cannot go on: exit code 111, and for the first process
  * the last resort; what main was called with. */
 _Noreturn void rescue(const char *why);
+/* False when a line written there would wait for longer. */
+int can_write(int fd, int milliseconds);
 void remember_call(int argc, char **argv);
 
 /* boot.c */

@@ -100,7 +100,12 @@ JSValue sys_signalfd(ARGS) {
 	for (int i = 0; i < count; i++) sigaddset(&mask, int_at(ctx, argv[0], i));
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	/* An ignored signal is never pending: one that we read must not be ignored. */
-	for (int i = 0; i < count; i++) signal(int_at(ctx, argv[0], i), SIG_DFL);
+	for (int i = 0; i < count; i++) {
+		struct sigaction action;
+		int number = int_at(ctx, argv[0], i);
+		sigaction(number, NULL, &action); /* to set it anew would drop what is pending */
+		if (action.sa_handler == SIG_IGN) signal(number, SIG_DFL);
+	}
 	return outcome(ctx, signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 

@@ -85,6 +85,9 @@ function checkEffect(before: Boot, after: Boot, effect: Effect): void {
       assert.equal(after.phase, "over");
       assert.equal(after.stage, 3);
       return;
+    case "endAll":
+      assert.equal(after.stage, 3, "everything is ended at the end only");
+      return;
     case "take":
     case "say":
     case "remember":
@@ -148,6 +151,8 @@ function effectWord(effect: Effect): string {
       return `start ${effect.stage}`;
     case "signal":
       return `${effect.kill ? "KILL" : "TERM"}${effect.group ? " group" : ""}`;
+    case "endAll":
+      return `${effect.kill ? "KILL" : "TERM"} all`;
     case "take":
       return `take ${effect.mark}`;
     case "say":

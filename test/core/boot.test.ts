@@ -1,8 +1,20 @@
 // Process 1's decisions, one by one; boot-walk.test.ts has all of them together.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Boot, type Event, newBoot, type Role, step } from "../../src/core/boot.ts";
+import {
+  type Boot,
+  type Event,
+  isReplaced,
+  newBoot,
+  notePending,
+  noteStarted,
+  parseLimit,
+  pendingIn,
+  type Role,
+  step,
+} from "../../src/core/boot.ts";
 import { stage3LimitMs, stageRetryMs, stageStopMs } from "../../src/core/limits.ts";
+import { errnos } from "../../src/core/message.ts";
 
 const none = { stopit: false, ctrlaltdel: false };
 const begin: Event = { kind: "begin" };
@@ -32,6 +44,7 @@ function after(role: Role, events: readonly Event[], now = 0): { boot: Boot; eff
     effects = next.effects.map((effect) => {
       if (effect.kind === "startStage") return `start ${effect.stage}`;
       if (effect.kind === "say") return `${effect.level ?? "say"}: ${effect.text}`;
+      if (effect.kind === "endAll") return `${effect.kill ? "KILL" : "TERM"} all`;
       if (effect.kind === "take") return `take ${effect.mark}`;
       if (effect.kind !== "signal") return effect.kind;
       return `${effect.kill ? "KILL" : "TERM"} ${effect.group ? "group " : ""}${effect.pid}`;
@@ -155,17 +168,22 @@ test("a stage that cannot be started is tried again; stage 3 only so often", () 
   assert.deepEqual(after("machine", [begin, failed, timeout]).effects, ["start 1"]);
   const three = [...inTwo, exited(0), failed, timeout, failed, timeout, failed];
   assert.deepEqual(after("machine", three).effects, ["leave"]);
+  // The others get to know of the end, though nobody can be started who tells them.
+  assert.deepEqual(after("machine", three.slice(0, -4)).effects.at(-1), "TERM all");
+  assert.deepEqual(after("machine", three.slice(0, -2)).effects.at(-1), "KILL all");
 });
 
 test("a successor goes on where the predecessor stood", () => {
   const resume = (note: string) =>
     after("machine", [{ kind: "resume", note, limitMs: stage3LimitMs }]);
   assert.deepEqual(resume("2 run 7").effects, []);
-  assert.deepEqual([resume("2 run 7").boot.stage, resume("2 run 7").boot.pid], [2, 7]);
+  const { stage, pid, deadline } = resume("2 run 7 0").boot;
+  assert.deepEqual([stage, pid, deadline], [2, 7, null]); // the limit is stage 3's alone
   assert.deepEqual(resume("2 pause 0").effects, ["start 2"]);
   assert.equal(resume("2 stop 7").boot.deadline, stageStopMs);
   assert.equal(resume("3 run 7").boot.deadline, stage3LimitMs);
-  assert.deepEqual(resume("3 over 0").effects, ["leave"]);
+  assert.deepEqual(resume("3 over 0 0").effects, ["leave"]);
+  assert.equal(resume("3 run 7 100").boot.code, 100);
   for (const garbage of ["", "x", "2", "4 run 7", "2 walk 7", "2 run x", "2 run -1"]) {
     assert.deepEqual(resume(garbage).effects, ["start 2"], garbage);
   }
@@ -184,4 +202,42 @@ test("PWR means power off, whatever was asked before", () => {
     "take stopit",
     "TERM 2",
   ]);
+});
+
+test("requests that were heard and not answered are in the note", () => {
+  const { boot } = after("container", inTwo);
+  const note = notePending(boot, ["TERM", "RTMIN+3"]);
+  assert.equal(note, "2 run 2 0 TERM RTMIN+3");
+  assert.deepEqual(pendingIn(note), ["TERM", "RTMIN+3"]);
+  assert.deepEqual(pendingIn(noteStarted(boot, 9)), []);
+  assert.equal(noteStarted(boot, 9), "2 run 9 0");
+  const all = ["CONT", "INT", "TERM", "QUIT", "PWR", "RTMIN+3"] as const;
+  assert.ok(notePending({ ...boot, pid: 4194304, code: 111 }, all).length <= 127);
+});
+
+test("a stage's file is replaced for what lasts, or has lasted", () => {
+  const boot = newBoot("machine");
+  assert.ok(isReplaced(boot, errnos.EACCES, "execve"));
+  assert.ok(isReplaced(boot, errnos.ENOEXEC, "execve"));
+  assert.ok(!isReplaced(boot, errnos.EAGAIN, "fork"));
+  assert.ok(!isReplaced(boot, errnos.ETXTBSY, "execve"));
+  assert.ok(isReplaced({ ...boot, failures: 2 }, errnos.ETXTBSY, "execve"));
+});
+
+test("the limit of stage 3 is one number", () => {
+  assert.equal(parseLimit("1500\n"), 1500);
+  assert.equal(parseLimit("0"), null);
+  for (const text of ["", "\n", "5m", "-1", "1 2"]) assert.equal(parseLimit(text), undefined, text);
+});
+
+test("ctrlaltdel that cannot be started ends a container all the same", () => {
+  const failed: Event = { kind: "scriptFailed" };
+  assert.equal(after("container", [...inTwo, failed]).effects.at(-1), "TERM 2");
+  assert.deepEqual(after("machine", [...inTwo, failed]).effects, []);
+});
+
+test("a container in stage 1 ends by INT, whatever ctrlaltdel there is", () => {
+  const pressed = request("INT", { stopit: false, ctrlaltdel: true });
+  const early = after("container", [begin, started(1), pressed]);
+  assert.equal(early.effects.at(-1), "TERM group 1");
 });
