@@ -237,6 +237,8 @@ export async function inTime<T>(
 /** The lines of a stream as they come, in latin1: any byte survives. */
 export class Lines {
   readonly #what: string;
+  /** Once nobody is left who could write. */
+  readonly closed: Promise<void>;
   #text = "";
   #ended = false;
   #wake = (): void => {};
@@ -247,9 +249,12 @@ export class Lines {
       this.#text += chunk;
       this.#wake();
     });
-    stream.once("close", () => {
-      this.#ended = true;
-      this.#wake();
+    this.closed = new Promise((resolve) => {
+      stream.once("close", () => {
+        this.#ended = true;
+        this.#wake();
+        resolve();
+      });
     });
   }
 

@@ -23,6 +23,7 @@ export async function startInit(
 
 export interface FaultyInit extends Namespace {
   arm(point: string): void;
+  disarm(point: string): void;
 }
 
 /** As startInit, of the build with fault points; with `machine` armed it is one, on a console of
@@ -34,6 +35,7 @@ export async function startFaultyInit(
 ): Promise<FaultyInit> {
   const faults = tempDir(t);
   const arm = (point: string): void => fs.writeFileSync(path.join(faults, point), "");
+  const disarm = (point: string): void => fs.rmSync(path.join(faults, point));
   points.forEach(arm);
   const isMachine = points.includes("machine");
   const inside = await startNamespace(t, {
@@ -45,7 +47,7 @@ export async function startFaultyInit(
     env: { TRINIT_FAULTS: faults, ...options.env },
   });
   await saidBy(inside, isMachine).waitFor(/enter stage: .*2$/);
-  return { ...inside, arm };
+  return { ...inside, arm, disarm };
 }
 
 /** Where it speaks: a machine on its console. */

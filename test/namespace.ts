@@ -12,6 +12,7 @@ import {
   childrenOf,
   commandLine,
   eventually,
+  inTime,
   kill,
   type Lines,
   type Output,
@@ -193,6 +194,12 @@ export async function startNamespace(
     pid,
     etc,
     console: ownConsole ?? unshare.stdout,
+    waitForExit: async () => {
+      const exit = await unshare.waitForExit();
+      const said = Promise.all([unshare.stdout.closed, unshare.stderr.closed]);
+      await inTime(said, "its last words", () => "somebody has its output still");
+      return exit;
+    },
     signal: (signal) => {
       if (!over && pid !== 0) kill(pid, signal);
     },

@@ -69,12 +69,15 @@ test("an exception at every task of the way to the end", inNamespaces, async (t)
   assert.deepEqual(await inside.waitForExit(), { code: 0, signal: null });
 });
 
-test("fork that fails: the stage is tried again", inNamespaces, async (t) => {
-  const inside = await startFaultyInit(t, [], { runit: { ...runit, "1!": "#!/bin/sh\n" } });
-  inside.arm("spawn");
+test("a fork that fails: the stage's own file is tried again", inNamespaces, async (t) => {
+  const inside = await startFaultyInit(t, [], { runit });
+  inside.arm("spawn.once");
   inside.signal("SIGTERM");
   await inside.stderr.waitFor(/unable to start child: \/etc\/runit\/3: temporary failure/);
   await inside.stderr.waitFor(/trying stage 3 again in 5 seconds/);
+  assert.deepEqual(await inside.waitForExit(), { code: 0, signal: null });
+  assert.ok(story(inside.stderr.lines()).includes("leave stage: /etc/runit/3"));
+  assert.ok(!inside.stderr.text().includes("built-in"));
 });
 
 test("a stage that ends between two steps of one turn is not missed", inNamespaces, async (t) => {

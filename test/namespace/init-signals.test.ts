@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { quickStages, saidBy, startFaultyInit, startInit, story } from "../init.ts";
-import { inNamespaces } from "../namespace.ts";
+import { inNamespaces, startNamespace } from "../namespace.ts";
 
 /** Sends them all to process 1, and lets it take its turns. */
 function sendAll(except: readonly number[]): string {
@@ -42,7 +42,6 @@ for (const number of inContainer) {
 
 test("a container that is told to stop in stage 1 skips stage 2", inNamespaces, async (t) => {
   const runit = { ...quickStages, "1!": "#!/bin/sh\necho ready >&2\nsleep 600\n" };
-  const { startNamespace } = await import("../namespace.ts");
   const inside = await startNamespace(t, { pid1: ["init"], runit });
   await inside.stderr.waitFor(/^ready$/);
   inside.signal("SIGTERM");
