@@ -11,7 +11,7 @@ import { buildFlavour } from "./build.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
 /** As many files at a time; each has one process, and those that it tests. */
-const concurrency = 2;
+const concurrency = 4;
 /** A shared machine may be slow for a moment: in CI as many failed files get a second run, by
  * themselves. What failed once is said, and its cause is to be found. */
 const retriedMax = 2;

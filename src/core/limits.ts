@@ -61,7 +61,7 @@ export const stageRetryMs = 5000;
 export const stageStopMs = 5000;
 /** A stage 3 that cannot be started so often is left out: the system is to end. */
 export const stageFailuresMax = 3;
-/** What the disks get for what is still to be written, before the machine is turned off without. */
+/** What the disks get for what is still to be written; then the machine is turned off without. */
 export const syncMs = 30_000;
 /** Stage 3 is killed after this: longer than any service takes, shorter than a person waits at a
  * machine that hangs. The file timeout-3 in /etc/runit says otherwise, in milliseconds. */
@@ -82,5 +82,5 @@ export const restLookMs = 50;
 /** Processes whose end is waited for at once: poll takes 64 descriptors. */
 export const restWatched = 64;
 
-/** How long a line of complaint may wait for a reader of the pipe it goes to, before it is dropped. */
+/** How long a line of complaint waits for a reader of the pipe it goes to; then it is dropped. */
 export const complaintMs = 1000;

@@ -1,5 +1,5 @@
-// The files by which process 1 is told what to do: stopit, reboot and nosync, by their owner's execute
-// permission or by being there. init reads them, `init 0|6` and shutdown write them.
+// The files by which process 1 is told what to do: stopit, reboot and nosync, by their owner's
+// execute permission or by being there. init reads them, `init 0|6` and shutdown write them.
 import { signals } from "../core/commands.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
 import { complain, isLink, regularMode } from "../sys/posix.ts";

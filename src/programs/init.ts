@@ -340,7 +340,8 @@ function startScript(): Event {
 function leave(init: Init): void {
   say(null, "sending KILL signal to all processes...");
   sys.killall(signals.KILL);
-  if (init.boot.role === "machine" && !turnOff() && !FAULTS) return; // and be there, for whoever comes
+  const stays = init.boot.role === "machine" && !turnOff() && !FAULTS;
+  if (stays) return; // for whoever comes to look
   init.leaving = true;
 }
 
