@@ -50,6 +50,24 @@ export async function startFaultyInit(
   return { ...inside, arm, disarm };
 }
 
+/** For a machine whose rescue shell does this after the fault is mended, and ends: its console is a
+ * FIFO, where a real one would read what it prints. Stages have another shell. */
+export function withShell(
+  runit: Readonly<Record<string, string>>,
+  commands: string,
+): { runit: Record<string, string>; prepare: string } {
+  const stages = Object.entries(runit).map(([name, text]) => [
+    name,
+    text.replace("#!/bin/sh", "#!/run/dash"),
+  ]);
+  const prepare = `cp -L /bin/sh /run/dash
+    echo '#!/run/dash' >/run/sh
+    echo 'rm "$TRINIT_FAULTS/crash-segv"; ${commands}; sleep 1' >>/run/sh
+    chmod +x /run/sh
+    mount --bind /run/sh "$(readlink -f /bin/sh)"`;
+  return { runit: Object.fromEntries(stages), prepare };
+}
+
 /** Where it speaks: a machine on its console. */
 export function saidBy(inside: Namespace, isMachine: boolean): Namespace["console"] {
   return isMachine ? inside.console : inside.stderr;

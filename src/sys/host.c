@@ -111,9 +111,12 @@ int main(int argc, char **argv) {
 		}
 	}
 	if (!applet) applet = find_applet("trinit");
+	int is_entrypoint = getpid() == 1 && argc <= 1 && strcmp(applet->name, "trinit") == 0;
+	if (is_entrypoint) applet = find_applet("init"); /* ENTRYPOINT ["/trinit"] */
 	prctl(PR_SET_NAME, applet->name); /* also when called by another path, as /proc/self/exe */
 	hold_standard_fds();
 	remember_start(argc, argv);
+	if (is_entrypoint && argc > 0) argv[0] = (char *)applet->name;
 	remember_call(argc, argv);
 
 #ifdef TRINIT_ASAN

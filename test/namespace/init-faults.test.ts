@@ -1,7 +1,7 @@
 // Faults of process 1 itself, made on purpose by a test build: it says so and goes on.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { quickStages, startFaultyInit, story } from "../init.ts";
+import { quickStages, startFaultyInit, story, withShell } from "../init.ts";
 import { inNamespaces } from "../namespace.ts";
 
 const stage2 = "#!/bin/sh\necho $$ >/run/two\nexec sleep 600\n";
@@ -32,17 +32,7 @@ test("a second fault within a minute ends a container with 111", inNamespaces, a
 });
 
 test("a second fault on a machine: a shell, and then on", inNamespaces, async (t) => {
-  // The console is a FIFO, where a shell would read what it prints: this one ends by itself.
-  const prepare = `cp -L /bin/sh /run/dash
-    echo '#!/run/dash' >/run/sh
-    echo 'rm "$TRINIT_FAULTS/crash-segv"; echo rescued; sleep 1' >>/run/sh
-    chmod +x /run/sh
-    mount --bind /run/sh "$(readlink -f /bin/sh)"`;
-  const dash = Object.entries(runit).map(([name, text]) => [
-    name,
-    text.replace("bin/sh", "run/dash"),
-  ]);
-  const options = { runit: Object.fromEntries(dash), prepare };
+  const options = withShell(runit, "echo rescued");
   const inside = await startFaultyInit(t, ["machine"], options);
   inside.arm("crash-segv");
   inside.signal("SIGCONT");

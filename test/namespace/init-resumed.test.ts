@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { test } from "node:test";
 import { faultsBin } from "../harness.ts";
-import { quickStages, startFaultyInit, story } from "../init.ts";
+import { quickStages, startFaultyInit, story, withShell } from "../init.ts";
 import { inNamespaces, startNamespace } from "../namespace.ts";
 
 const stage2 = "#!/bin/sh\necho $$ >/run/two\nexec sleep 600\n";
@@ -39,16 +39,7 @@ test("a request that was read is answered", inNamespaces, async (t) => {
 });
 
 test("init 0 in the rescue shell is heard when the shell ends", inNamespaces, async (t) => {
-  const prepare = `cp -L /bin/sh /run/dash
-    echo '#!/run/dash' >/run/sh
-    echo 'rm "$TRINIT_FAULTS/crash-segv"; init 0; echo asked; sleep 1' >>/run/sh
-    chmod +x /run/sh
-    mount --bind /run/sh "$(readlink -f /bin/sh)"`;
-  const dash = Object.entries(runit).map(([name, text]) => [
-    name,
-    text.replace("bin/sh", "run/dash"),
-  ]);
-  const options = { runit: Object.fromEntries(dash), prepare };
+  const options = withShell(runit, "init 0; echo asked");
   const inside = await startFaultyInit(t, ["machine"], options);
   inside.arm("crash-segv");
   inside.signal("SIGCONT");

@@ -125,3 +125,13 @@ test(
     assert.equal(title.stdout, "init\0[2]\0init\n");
   },
 );
+
+test("trinit without a word is init, where it is process 1", inNamespaces, async (t) => {
+  const runit = { "1!": nothing, "2!": stays, "3!": nothing };
+  const inside = await startNamespace(t, { pid1: ["trinit"], runit });
+  await inside.stderr.waitFor(/enter stage: .*2$/);
+  const title = await inside.run("cat", "/proc/1/cmdline");
+  assert.equal(title.stdout, "init\0[2]\0");
+  inside.signal("SIGTERM");
+  assert.equal((await inside.waitForExit()).code, 0);
+});
