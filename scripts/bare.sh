@@ -78,6 +78,7 @@ copy_node() {
 # and no process can be left behind.
 inside() {
 	mkdir -p "$root/npm-cache"
+	mount --rbind "$root" "$root" # / is a mount there, as everywhere: namespaces want to change it
 	mount --bind "$1" "$root/npm-cache" # only spares the downloads
 	mount -t proc proc "$root/proc"
 	mount -t devpts devpts "$root/dev/pts"

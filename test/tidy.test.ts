@@ -1,8 +1,8 @@
 // Style that is not checked is not style for long. Each rule is a function from a text, or from
 // the texts of the tree, to complaints; the last test feeds every one of them something bad.
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, lstatSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { applets } from "../src/applets.ts";
@@ -22,14 +22,18 @@ type Rule = (file: File) => Complaint[];
 
 // --- The tree ------------------------------------------------------------------------------
 
-/** Everything that git has, or would have. */
+/** Everything that git has, or would have; of an unpacked archive, all but what is made. */
+function treeNames(): string[] {
+  const args = ["ls-files", "-z", "-co", "--exclude-standard"];
+  const { status, stdout } = spawnSync("git", args, { cwd: root, encoding: "latin1" });
+  if (status === 0) return stdout.split("\0");
+  const made = /^(node_modules|dist|cache|\.git)(\/|$)/;
+  const all = readdirSync(root, { recursive: true, encoding: "latin1" });
+  return all.filter((name) => !made.test(name));
+}
+
 function treeFiles(): File[] {
-  const listed = execFileSync("git", ["ls-files", "-z", "-co", "--exclude-standard"], {
-    cwd: root,
-    encoding: "latin1",
-  });
-  return listed
-    .split("\0")
+  return treeNames()
     .filter((name) => name !== "" && existsSync(path.join(root, name)))
     .filter((name) => lstatSync(path.join(root, name)).isFile())
     .map((name) => ({ name, text: readFileSync(path.join(root, name), "latin1") }));
