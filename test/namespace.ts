@@ -44,6 +44,13 @@ function whyNot(): string | false {
 /** For test(): skips where namespaces cannot be had, but never in CI. */
 export const inNamespaces: { readonly skip: string | false } = { skip: whyNot() };
 
+/** As inNamespaces, for what a build with sanitizers cannot do: they want /proc, and much memory. */
+export const unsanitized: { readonly skip: string | false } = {
+  skip: (process.env.TRINIT_BIN ?? "").includes("asan")
+    ? "sanitizers want /proc and memory"
+    : inNamespaces.skip,
+};
+
 export interface NamespaceOptions {
   /** Process 1 and its arguments, as found in PATH there: `["init"]`. */
   readonly pid1: readonly string[];

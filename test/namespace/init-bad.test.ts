@@ -4,7 +4,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bin, start } from "../harness.ts";
 import { quickStages, story } from "../init.ts";
-import { inNamespaces, type NamespaceOptions, stageFiles, startNamespace } from "../namespace.ts";
+import {
+  inNamespaces,
+  type NamespaceOptions,
+  stageFiles,
+  startNamespace,
+  unsanitized,
+} from "../namespace.ts";
 import { isUp } from "../tree.ts";
 
 const quick = { ...quickStages, "2!": "#!/bin/sh\n" };
@@ -27,7 +33,7 @@ test("no /proc: it is mounted", inNamespaces, async (t) => {
   assert.match(inside.stderr.text(), /^there$/m);
 });
 
-test("no /proc, and no right to mount one; any user", inNamespaces, async (t) => {
+test("no /proc, and no right to mount one; any user", unsanitized, async (t) => {
   const nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups";
   const command = `mount -t tmpfs none /proc; exec ${nobody} init`;
   const inside = await startNamespace(t, { pid1: ["sh", "-c", command], runit: quick });
@@ -60,7 +66,7 @@ test("at most 16 descriptors", inNamespaces, async (t) => {
   assert.equal(story(inside.stderr.lines()).length, 7);
 });
 
-test("little memory: it runs, or the kernel does not even load it", inNamespaces, async (t) => {
+test("little memory: it runs, or the kernel does not even load it", unsanitized, async (t) => {
   const inside = await startNamespace(t, through("ulimit -v 8000"));
   const { code, signal } = await inside.waitForExit();
   assert.deepEqual([code, signal], [0, null]);
