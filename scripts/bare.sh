@@ -78,16 +78,20 @@ copy_node() {
 # and no process can be left behind.
 inside() {
 	mkdir -p "$root/npm-cache"
-	mount --rbind "$root" "$root" # / is a mount there, as everywhere: namespaces want to change it
+	mount --rbind "$root" "$root"
 	mount --bind "$1" "$root/npm-cache" # only spares the downloads
 	mount -t proc proc "$root/proc"
 	mount -t devpts devpts "$root/dev/pts"
 	node_bin=$(dirname "$(readlink -f "$(command -v node)")")
+	# Not a chroot: who enters one of the namespaces that are made there finds this root, too.
+	mkdir -p "$root/old"
+	cd "$root"
+	pivot_root . old
 	env -i CI=true HOME="$HOME" PATH="$node_bin:/usr/sbin:/usr/bin:/sbin:/bin" \
 		npm_config_cache=/npm-cache \
 		${NODE_EXTRA_CA_CERTS:+NODE_EXTRA_CA_CERTS="$NODE_EXTRA_CA_CERTS"} \
 		${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
-		chroot "$root" /bin/sh -euc "$2"
+		chroot . /bin/sh -euc "umount -l /old; $2"
 }
 
 if [ "${1-}" = --inside ]; then

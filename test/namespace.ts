@@ -44,7 +44,7 @@ function whyNot(): string | false {
 /** For test(): skips where namespaces cannot be had, but never in CI. */
 export const inNamespaces: { readonly skip: string | false } = { skip: whyNot() };
 
-/** As inNamespaces, for what a build with sanitizers cannot do: they want /proc, and much memory. */
+/** As inNamespaces, but for a build with sanitizers, which want /proc and much memory. */
 export const unsanitized: { readonly skip: string | false } = {
   skip: (process.env.TRINIT_BIN ?? "").includes("asan")
     ? "sanitizers want /proc and memory"

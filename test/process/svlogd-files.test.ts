@@ -248,6 +248,9 @@ test("ALRM rotates now, unless the log is empty", async (t) => {
   await program.stderr.waitFor(/new:/);
   program.signal("SIGALRM");
   await program.stderr.waitFor(/^svlogd: info: sigalarm received\.$/);
+  // Input that comes before it waits again belongs to the log that is rotated.
+  const stat = `/proc/${program.pid}/stat`;
+  await eventually("svlogd waits", () => fs.readFileSync(stat, "latin1").includes(") S "));
   write(program, "a\n");
   await current(log, "a\n");
   program.signal("SIGALRM");
