@@ -15,6 +15,7 @@ import {
   type Tree,
   watch,
 } from "../src/client/index.ts";
+import { word } from "../src/client/launch.ts";
 import { buildFlavour } from "./build.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
@@ -56,7 +57,11 @@ async function showStates(name: string, directory: string, ended: AbortSignal): 
     last = text;
   };
   for await (const now of watch(directory, ended)) showState(now);
-  showState(await status(directory)); // the abort may have been quicker than the last change
+  try {
+    showState(await status(directory)); // the abort may have been quicker than the last change
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error; // it was never supervised
+  }
 }
 
 async function showLog(name: string, directory: string, signal: AbortSignal): Promise<void> {
@@ -78,7 +83,7 @@ function showHelp(tree: Tree, directory: string): void {
     for (const reason of tree.refused) console.log(`  ${reason}`);
   }
   console.log("In another terminal:");
-  console.log(`  export SVDIR=${directory} PATH=${bin}:$PATH`);
+  console.log(`  export SVDIR=${word(directory)} PATH=${word(bin)}:$PATH`);
   console.log("  sv status beat flaky greet;  sv restart beat;  sv down flaky;  sv up greet");
   console.log(`  ${tree.enter}  # a shell inside`);
   console.log("Ctrl-C here brings all of them down.");

@@ -110,7 +110,7 @@ function refusal(isolation: Isolation, said: string): ServiceError {
 }
 
 /** As a shell reads it. */
-function word(text: string): string {
+export function word(text: string): string {
   return /^[\w/.:@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 

@@ -8,9 +8,13 @@
 //                     |        exit 111 '-> pause -- told to stop ---------->|
 //                     '---- crashed, exit 100, a container told to stop -----'
 //
+// A stage 3 that does not end well is followed by the built-in one, and where that does not either,
+// by TERM to everything and a while: nothing is killed that was not told to end.
+//
 // What holds always: `pid` is the stage's process until that is reaped, or has not ended 5 s after
 // SIGKILL (a disk or a server that hangs): then the way to the end goes on without it. No way
-// leads back from 3. `deadline` is set only in pause, stop and kill, and in stage 3 with a limit.
+// leads back from 3. `deadline` is set only in pause, stop, kill and drain, and in stage 3 with a
+// limit.
 // `over` is left by nothing.
 import { stageFailuresMax, stageRetryMs, stageStopMs } from "./limits.ts";
 import { type Errno, errnos, type Level } from "./message.ts";
@@ -22,8 +26,9 @@ export type Role = "machine" | "container";
 export type Stage = 1 | 2 | 3;
 
 /** run: the stage runs, or is about to. pause: it ended and is started again at the deadline.
- * stop: it was told to end, and is killed at the deadline. kill: it was killed. */
-export type Phase = "run" | "pause" | "stop" | "kill" | "over";
+ * stop: it was told to end, and is killed at the deadline. kill: it was killed. drain: stage 3 has
+ * failed for good, and everything was told to end. */
+export type Phase = "run" | "pause" | "stop" | "kill" | "drain" | "over";
 
 export interface Boot {
   readonly role: Role;
@@ -38,6 +43,8 @@ export interface Boot {
   readonly deadline: Millis | null;
   /** How long stage 3 may take; null: for ever, as any other stage. */
   readonly limitMs: Millis | null;
+  /** Stage 3 is the built-in one, since the other has failed. */
+  readonly isLast: boolean;
   /** How often in a row the stage could not be started. */
   readonly failures: number;
   /** What a container exits with. */
@@ -92,7 +99,8 @@ export type Event =
   | { readonly kind: "timeout" };
 
 export type Effect =
-  | { readonly kind: "startStage"; readonly stage: Stage }
+  /** `builtIn`: whatever file there is. */
+  | { readonly kind: "startStage"; readonly stage: Stage; readonly builtIn: boolean }
   | { readonly kind: "startScript" }
   /** To the process, or with `group` to all of its process group. */
   | {
@@ -126,6 +134,7 @@ export function newBoot(role: Role): Boot {
     scriptPid: 0,
     deadline: null,
     limitMs: null,
+    isLast: false,
     failures: 0,
     code: 0,
   };
@@ -191,7 +200,16 @@ function warn(text: string): Effect {
 
 function enter(boot: Boot, stage: Stage): Step {
   const fresh = { phase: "run", pid: 0, place: "", deadline: null, limitMs: null, failures: 0 };
-  return stay({ ...boot, ...fresh, stage } as Boot, { kind: "startStage", stage });
+  const start: Effect = { kind: "startStage", stage, builtIn: boot.isLast };
+  return stay({ ...boot, ...fresh, stage } as Boot, start);
+}
+
+/** Stage 3 has ended, or is given up. What it has left undone is done, with as little as it takes. */
+function afterStage3(boot: Boot, isDone: boolean, now: Millis): Step {
+  if (isDone) return stay({ ...boot, phase: "over" }, { kind: "leave" });
+  if (!boot.isLast) return enter({ ...boot, isLast: true }, 3);
+  const next = { ...boot, phase: "drain", deadline: now + stageStopMs } as const;
+  return stay(next, { kind: "endAll", kill: false });
 }
 
 /** Where no process can be made, stage 3 has to wait for room: all others are told to end, and then
@@ -229,7 +247,8 @@ function onEnded(boot: Boot, pid: number, ending: Ending, now: Millis): Step {
     return stay({ ...boot, phase: "pause", deadline: now + stageRetryMs }, ...said);
   }
   said.push(say(`leave stage: ${place}`));
-  if (stage === 3) return stay({ ...boot, phase: "over" }, ...said, { kind: "leave" });
+  const isDone = !told && !crashed(ending) && exitCode(ending) === 0;
+  if (stage === 3) return after(said, afterStage3(boot, isDone, now));
   if (stage === 2 || told) return after(said, enter(boot, 3));
   if (!crashed(ending) && exitCode(ending) !== 100) return after(said, enter(boot, 2));
   said.push(warn("skipping stage 2..."));
@@ -284,12 +303,15 @@ function onTimeout(boot: Boot, now: Millis): Step {
   if (phase === "pause") {
     const said = stage === 2 && boot.failures === 0 ? [warn("restarting.")] : [];
     const next = { ...boot, phase: "run", deadline: null } as const;
-    return stay(next, ...said, { kind: "startStage", stage });
+    return stay(next, ...said, { kind: "startStage", stage, builtIn: boot.isLast });
+  }
+  if (phase === "drain") {
+    return stay({ ...boot, phase: "over", deadline: null }, { kind: "leave" });
   }
   if (phase === "kill") {
     const said = [warn(`${place} does not end, going on without it`)];
     const gone = { ...boot, pid: 0, deadline: null };
-    if (stage === 3) return stay({ ...gone, phase: "over" }, ...said, { kind: "leave" });
+    if (stage === 3) return after(said, afterStage3(gone, false, now));
     return after(said, enter(gone, 3));
   }
   const late = phase === "stop" ? `stage ${stage} not terminated` : `${place} took too long`;
@@ -321,7 +343,7 @@ export function pendingIn(note: string): readonly Request[] {
   return note.split(" ").filter((word): word is Request => isRequest(word));
 }
 
-const phases: readonly Phase[] = ["run", "pause", "stop", "kill", "over"];
+const phases: readonly Phase[] = ["run", "pause", "stop", "kill", "drain", "over"];
 
 /** Goes on where the predecessor stood. What cannot be read means stage 2, anew: whatever runs is
  * left alone by that. */
@@ -332,7 +354,9 @@ function resume(boot: Boot, note: string, limitMs: Millis | null, now: Millis): 
   const pid = Number(third);
   if (stage === undefined || phase === undefined || !(pid >= 0)) return enter(boot, 2);
   const known = { ...boot, stage, code: fourth === "" ? 0 : Number(fourth) };
-  if (phase === "over") return stay({ ...known, phase }, { kind: "leave" });
+  if (phase === "over" || phase === "drain") {
+    return stay({ ...known, phase: "over" }, { kind: "leave" });
+  }
   if (pid === 0) return enter(known, stage);
   const limit = stage === 3 ? limitMs : null;
   const wait = phase === "run" ? limit : stageStopMs;

@@ -101,7 +101,11 @@ function bootUp(name: string, argv: readonly string[]): Outcome {
 /** The stages of a machine do it too, but how this executable starts itself, and whether this is a
  * machine at all, is seen there. */
 function mountProc(): void {
-  if (typeof sys.stat("/proc/self") !== "number") return;
+  if (typeof sys.stat("/proc/self") !== "number") {
+    if (sys.readlink("/proc/self") === "1") return;
+    say("warning", "/proc is another PID namespace's: services of a killed runsv start twice");
+    return; // who shares it may share the mounts, too: nothing is mounted over it
+  }
   sys.mkdir("/proc", 0o555); // there already, or read-only: then the mount tells
   const flags = sys.MS_NOSUID | sys.MS_NODEV | sys.MS_NOEXEC;
   const mounted = sys.mount("proc", "/proc", "proc", flags, "");
@@ -224,7 +228,7 @@ function handle(init: Init, task: Event | Effect): readonly (Event | Effect)[] {
   if (FAULTS && sys.fault(`step.${task.kind}`)) throw new Error(`fault point: ${task.kind}`);
   switch (task.kind) {
     case "startStage":
-      return [startStage(init, task.stage)];
+      return [startStage(init, task.stage, task.builtIn)];
     case "startScript":
       return [startScript()];
     case "signal":
@@ -263,11 +267,11 @@ function send(pid: number, signal: number): void {
 }
 
 /** /etc/runit/N; where that is missing or cannot be executed, the built-in stage. */
-function startStage(init: Init, stage: Stage): Event {
+function startStage(init: Init, stage: Stage, builtIn: boolean): Event {
   sys.settitle([init.name, `[${stage}]`]);
   if (init.lacksConsole && stage > 1) openConsole(init);
   const file = `${stageDirectory}/${stage}`;
-  if (sys.stat(file) !== -errnos.ENOENT) {
+  if (!builtIn && sys.stat(file) !== -errnos.ENOENT) {
     const started = startAs(init, stage, file, file, [file]);
     if (started === null) return { kind: "stageFailed" };
     if (typeof started !== "string") return started;

@@ -1,5 +1,6 @@
 // trinit stage N: what init runs where /etc/runit/N is missing or cannot be executed. A container
 // mounts and unmounts nothing: its file systems are its engine's.
+import { leadingNumber } from "../core/args.ts";
 import {
   restContainerSeconds,
   restSeconds,
@@ -26,7 +27,7 @@ function warn(what: string, errno: number): void {
 
 /** $SVDIR, or what is built in. */
 function services(): string {
-  return sys.getenv("SVDIR") ?? servicesDirectory;
+  return sys.getenv("SVDIR") || servicesDirectory;
 }
 
 function readMountinfo(): string {
@@ -148,7 +149,9 @@ function makeReadOnly(target: string, isLast = false): boolean {
  * harms nobody else. */
 function end(): number {
   const isMachine = sys.machine();
-  stopServices(sys.getenv("SVWAIT") ?? `${isMachine ? stopSeconds : stopContainerSeconds}`);
+  const given = sys.getenv("SVWAIT") ?? "";
+  const seconds = isMachine ? stopSeconds : stopContainerSeconds;
+  stopServices(leadingNumber(given) === null ? `${seconds}` : given);
   const why = whyNotEnding();
   if (why !== null) {
     complain(`trinit: stage 3 ends with the services, since ${why}`);

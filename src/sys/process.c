@@ -262,17 +262,23 @@ struct spawn {
 	int error;
 };
 
+#define BIRTH_SIZE 112
+
 /* Who this process is, for its supervisor's successor: pid, start time in clock ticks since
  * boot, and which boot, which together name one process for ever. A child writes it before
  * exec, so no program runs that it does not tell of; a failure only costs the takeover. */
 static int write_birth(const char *path) {
-	char text[1024], boot[64], line[128];
+	char text[1024], boot[64], line[BIRTH_SIZE + 1];
 	const char *stat = own_stat(text, sizeof text);
 	if (!stat || read_small("/proc/sys/kernel/random/boot_id", boot, sizeof boot) < 0) return -1;
-	int size = snprintf(line, sizeof line, "%d %lu %s", getpid(), stat_field(stat, 22), boot);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	boot[strcspn(boot, "\n")] = 0;
+	/* One length, in place: a full disk takes that, once the file is there. */
+	snprintf(line, sizeof line, "%d %lu %-*s\n", getpid(), stat_field(stat, 22), 64, boot);
+	size_t size = BIRTH_SIZE;
+	memset(line + strlen(line), '\n', size - strlen(line));
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	if (fd < 0) return -1;
-	int written = write(fd, line, (size_t)size) == size;
+	int written = write(fd, line, size) == (ssize_t)size;
 	close(fd);
 	return written ? 0 : -1;
 }

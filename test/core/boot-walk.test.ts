@@ -96,11 +96,11 @@ function checkEffect(before: Boot, after: Boot, effect: Effect): void {
 }
 
 function checkState(boot: Boot): void {
-  const waits = ["pause", "stop", "kill"].includes(boot.phase);
+  const waits = ["pause", "stop", "kill", "drain"].includes(boot.phase);
   const limited = boot.phase === "run" && boot.limitMs !== null && boot.pid !== 0;
   assert.equal(boot.deadline !== null, waits || limited, "every deadline has a reason");
   if (boot.phase === "stop" || boot.phase === "kill") assert.notEqual(boot.pid, 0);
-  if (boot.phase === "pause" || boot.phase === "over") assert.equal(boot.pid, 0);
+  if (["pause", "drain", "over"].includes(boot.phase)) assert.equal(boot.pid, 0);
   assert.ok(boot.failures <= stageFailuresMax || boot.stage !== 3);
 }
 
@@ -124,6 +124,7 @@ function shown({ boot, starting }: World): string {
   if (boot.scriptPid !== 0) parts.push("ctrlaltdel runs");
   if (boot.stage === 3 && boot.limitMs !== null) parts.push("limited");
   if (boot.failures > 0) parts.push(`failed ${boot.failures} times`);
+  if (boot.isLast) parts.push("built-in");
   if (boot.code !== 0) parts.push(`code ${boot.code}`);
   return parts.join(", ");
 }
@@ -148,7 +149,7 @@ function worded(event: Event): string {
 function effectWord(effect: Effect): string {
   switch (effect.kind) {
     case "startStage":
-      return `start ${effect.stage}`;
+      return `start ${effect.builtIn ? "built-in " : ""}${effect.stage}`;
     case "signal":
       return `${effect.kill ? "KILL" : "TERM"}${effect.group ? " group" : ""}`;
     case "endAll":

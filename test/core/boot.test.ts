@@ -42,7 +42,8 @@ function after(role: Role, events: readonly Event[], now = 0): { boot: Boot; eff
     const next = step(boot, event, now);
     boot = next.boot;
     effects = next.effects.map((effect) => {
-      if (effect.kind === "startStage") return `start ${effect.stage}`;
+      const which = effect.kind === "startStage" && effect.builtIn ? "built-in " : "";
+      if (effect.kind === "startStage") return `start ${which}${effect.stage}`;
       if (effect.kind === "say") return `${effect.level ?? "say"}: ${effect.text}`;
       if (effect.kind === "endAll") return `${effect.kill ? "KILL" : "TERM"} all`;
       if (effect.kind === "take") return `take ${effect.mark}`;
@@ -134,7 +135,11 @@ test("stage 3 has a limit, which its message names", () => {
     "warning: /etc/runit/3 took too long (the limit is 300 seconds), sending sigkill...",
     "KILL group 3",
   ]);
-  assert.equal(after("machine", [...inThree, timeout, timeout]).effects.at(-1), "leave");
+  const stuck = [...inThree, timeout, timeout];
+  assert.equal(after("machine", stuck).effects.at(-1), "start built-in 3");
+  const again = [...stuck, started(3, stage3LimitMs), timeout];
+  assert.equal(after("machine", [...again, timeout]).effects.at(-1), "TERM all");
+  assert.deepEqual(after("machine", [...again, timeout, timeout]).effects, ["leave"]);
 });
 
 test("ctrlaltdel runs, and then CONT's question is asked", () => {
@@ -240,4 +245,15 @@ test("a container in stage 1 ends by INT, whatever ctrlaltdel there is", () => {
   const pressed = request("INT", { stopit: false, ctrlaltdel: true });
   const early = after("container", [begin, started(1), pressed]);
   assert.equal(early.effects.at(-1), "TERM group 1");
+});
+
+test("a stage 3 that fails is followed by the built-in one, and that by TERM to all", () => {
+  for (const ending of [exited(2), crashed]) {
+    const failed = after("container", [...inThree, ending]);
+    assert.equal(failed.effects.at(-1), "start built-in 3");
+    const builtIn = [...inThree, ending, started(3, stage3LimitMs)];
+    assert.equal(after("container", [...builtIn, exited(0)]).effects.at(-1), "leave");
+    assert.equal(after("container", [...builtIn, ending]).effects.at(-1), "TERM all");
+    assert.deepEqual(after("container", [...builtIn, ending, timeout]).effects, ["leave"]);
+  }
 });

@@ -1,6 +1,7 @@
 // Stages 1, 2 and 3: in which order, and what their ends mean.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { waitForFile } from "../harness.ts";
 import { quickStages, stays, story } from "../init.ts";
 import { inNamespaces, startNamespace } from "../namespace.ts";
 
@@ -135,3 +136,24 @@ test("trinit without a word is init, where it is process 1", inNamespaces, async
   inside.signal("SIGTERM");
   assert.equal((await inside.waitForExit()).code, 0);
 });
+
+test(
+  "after a stage 3 that fails, services are told to end all the same",
+  inNamespaces,
+  async (t) => {
+    // They were killed at once: a script that is broken is no reason to lose what they hold.
+    const trap = "trap 'sleep 0.2; echo ended well >/run/said; exit' TERM";
+    const services = {
+      web: { "run!": `#!/bin/sh\n${trap}\n: >ready\nwhile :; do sleep 0.02; done\n` },
+    };
+    const runit = { "3!": "#!/bin/sh\nif then\n" };
+    const inside = await startNamespace(t, { pid1: ["init"], runit, services });
+    await waitForFile(`${inside.service("web")}/ready`);
+    inside.signal("SIGTERM");
+    assert.equal((await inside.waitForExit()).code, 0);
+    const said = story(inside.stderr.lines());
+    assert.ok(said.includes("warning: child failed: /etc/runit/3"), said.join("\n"));
+    assert.ok(said.includes("leave stage: built-in stage 3"));
+    assert.equal(await waitForFile(`${inside.etc}/../run/said`), "ended well\n");
+  },
+);
