@@ -14,8 +14,7 @@
 // What holds always: `pid` is the stage's process until that is reaped, or has not ended 5 s after
 // SIGKILL (a disk or a server that hangs): then the way to the end goes on without it. No way
 // leads back from 3. `deadline` is set only in pause, stop, kill and drain, and in stage 3 with a
-// limit.
-// `over` is left by nothing.
+// limit. `over` is left by nothing.
 import { stageFailuresMax, stageRetryMs, stageStopMs } from "./limits.ts";
 import { type Errno, errnos, type Level } from "./message.ts";
 import type { Millis } from "./time.ts";
@@ -204,7 +203,7 @@ function enter(boot: Boot, stage: Stage): Step {
   return stay({ ...boot, ...fresh, stage } as Boot, start);
 }
 
-/** Stage 3 has ended, or is given up. What it has left undone is done, with as little as it takes. */
+/** Stage 3 has ended, or is given up. What it has left undone is done with as little as it takes. */
 function afterStage3(boot: Boot, isDone: boolean, now: Millis): Step {
   if (isDone) return stay({ ...boot, phase: "over" }, { kind: "leave" });
   if (!boot.isLast) return enter({ ...boot, isLast: true }, 3);
