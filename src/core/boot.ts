@@ -203,7 +203,7 @@ function enter(boot: Boot, stage: Stage): Step {
   return stay({ ...boot, ...fresh, stage } as Boot, start);
 }
 
-/** Stage 3 has ended, or is given up. What it has left undone is done with as little as it takes. */
+/** Stage 3 has ended, or is given up. What it has left undone is then done by simpler means. */
 function afterStage3(boot: Boot, isDone: boolean, now: Millis): Step {
   if (isDone) return stay({ ...boot, phase: "over" }, { kind: "leave" });
   if (!boot.isLast) return enter({ ...boot, isLast: true }, 3);
