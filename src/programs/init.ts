@@ -142,7 +142,7 @@ function owe(init: Init, task: Event | Effect): void {
 function turn(init: Init): number | null {
   const doubtful = init.unsettled;
   init.unsettled = true;
-  hear(init);
+  const asked = hear(init);
   if (FAULTS) failOnPurpose();
   reapAll(init);
   if (doubtful) lookForStage(init);
@@ -155,18 +155,22 @@ function turn(init: Init): number | null {
   const { deadline } = init.boot;
   if (deadline !== null && deadline <= sys.monotonic()) owe(init, { kind: "timeout" });
   settle(init);
+  if (asked) sys.remember(notePending(init.boot, init.heard)); // none any more: they are answered
   init.unsettled = false;
   return init.leaving ? init.boot.code : null;
 }
 
-/** A request that was read is in nobody's hands but ours: a successor has to know it, too. */
-function hear(init: Init): void {
+/** A request that was read is in nobody's hands but ours: a successor has to know it, too. True
+ * when there is one. */
+function hear(init: Init): boolean {
   for (const number of readSignals(init.signalFd)) {
     for (const name of Object.keys(requests) as Request[]) {
       if (requests[name] === number && !init.heard.includes(name)) init.heard.push(name);
     }
   }
-  if (init.heard.length > 0) sys.remember(notePending(init.boot, init.heard));
+  const asked = init.heard.length > 0;
+  if (asked) sys.remember(notePending(init.boot, init.heard));
+  return asked;
 }
 
 /** In a test build: everything that can go wrong with the program itself. */
@@ -194,7 +198,7 @@ function endingOf(status: number): Ending {
 /** A fault may have come between the end of the stage and the word of it. */
 function lookForStage(init: Init): void {
   const { pid } = init.boot;
-  const known = init.owed.some(({ task }) => task.kind === "stageEnded");
+  const known = init.owed.some(({ task }) => ["stageEnded", "stageLost"].includes(task.kind));
   if (pid === 0 || known || sys.kill(pid, 0) !== -errnos.ESRCH) return;
   owe(init, { kind: "stageLost" });
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { test } from "node:test";
-import { faultsBin } from "../harness.ts";
+import { eventually, faultsBin } from "../harness.ts";
 import { quickStages, startFaultyInit, story, withShell } from "../init.ts";
 import { inNamespaces, startNamespace } from "../namespace.ts";
 
@@ -107,3 +107,26 @@ test("what others put into /run is not believed", inNamespaces, async (t) => {
   assert.equal((await inside.waitForExit()).code, 0);
   assert.equal(fs.statSync(`${inside.etc}/victim`).mode & 0o777, 0o644);
 });
+
+test(
+  "a request that was answered before the fault is not answered again",
+  inNamespaces,
+  async (t) => {
+    const script = "#!/bin/sh\necho pressed >&2\n";
+    const inside = await startFaultyInit(t, [], { runit: { ...runit, "ctrlaltdel!": script } });
+    await inside.run("kill", "-INT", "1");
+    await inside.stderr.waitFor(/^pressed$/);
+    await inside.stderr.waitFor(/enter stage: \/etc\/runit\/ctrlaltdel/);
+    await eventually("the script is reaped", async () => {
+      const { stdout } = await inside.run("ps", "-eo", "args=");
+      return !stdout.includes("ctrlaltdel");
+    });
+    inside.arm("crash-segv.once");
+    await inside.run("sh", "-c", "(true &)"); // an orphan: a turn, and nothing asked
+    await inside.stderr.waitFor(/starting over/);
+    inside.signal("SIGTERM");
+    assert.equal((await inside.waitForExit()).code, 0);
+    const pressed = inside.stderr.lines().filter((line) => line === "pressed");
+    assert.equal(pressed.length, 1);
+  },
+);
