@@ -8,6 +8,9 @@ import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
 import { execa } from "execa";
+import { allProcesses, childrenOf, kill, withDescendants } from "../src/client/processes.ts";
+
+export { childrenOf, kill };
 
 export const root = path.resolve(import.meta.dirname, "..");
 
@@ -113,25 +116,6 @@ function readProc(pid: number, name: string): string {
   }
 }
 
-interface Process {
-  readonly pid: number;
-  readonly parent: number;
-  /** As proc(5) has it: R, S, T, Z, ... */
-  readonly state: string;
-}
-
-function listProcesses(): Process[] {
-  const found: Process[] = [];
-  for (const name of fs.readdirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat = readProc(Number(name), "stat");
-    const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (state === undefined || parent === undefined) continue;
-    found.push({ pid: Number(name), parent: Number(parent), state });
-  }
-  return found;
-}
-
 function workingDirectory(pid: number): string {
   try {
     return fs.readlinkSync(`/proc/${pid}/cwd`);
@@ -143,34 +127,17 @@ function workingDirectory(pid: number): string {
 /** Those that carry the marker or work in the test's directories, and all below them; zombies
  * are not counted. */
 function processesIn({ marker, directories }: Scope): number[] {
-  const living = listProcesses().filter(({ state }) => state !== "Z" && state !== "X");
-  const found = new Set<number>();
-  for (const { pid } of living) {
+  const own = allProcesses().filter(({ pid }) => {
     const cwd = workingDirectory(pid);
     const isHere = directories.some((directory) => `${cwd}/`.startsWith(`${directory}/`));
-    const environment = readProc(pid, "environ").split("\0");
-    if (isHere || environment.includes(`TRINIT_TEST=${marker}`)) found.add(pid);
-  }
-  for (let before = -1; before !== found.size; ) {
-    before = found.size;
-    for (const { pid, parent } of living) if (found.has(parent)) found.add(pid);
-  }
-  return [...found];
+    return isHere || readProc(pid, "environ").split("\0").includes(`TRINIT_TEST=${marker}`);
+  });
+  return withDescendants(own.map(({ pid }) => pid));
 }
 
 /** The processes that this test has started, by whatever way. */
 export function processesOf(t: TestContext): number[] {
   return processesIn(scopeOf(t));
-}
-
-/** Sends a signal; false when the process is gone. */
-export function kill(pid: number, signal: NodeJS.Signals): boolean {
-  try {
-    return process.kill(pid, signal);
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ESRCH") return false;
-    throw error;
-  }
 }
 
 async function killAll(scope: Scope): Promise<void> {
@@ -192,12 +159,6 @@ export function isAlive(pid: number, zombies = false): boolean {
 /** The arguments of a process, as ps shows them: `runsv web`. */
 export function commandLine(pid: number): string {
   return readProc(pid, "cmdline").replace(/\0+$/, "").replaceAll("\0", " ");
-}
-
-/** The children of a process, zombies left out. */
-export function childrenOf(pid: number): number[] {
-  const living = listProcesses().filter(({ state }) => state !== "Z" && state !== "X");
-  return living.filter((process) => process.parent === pid).map((process) => process.pid);
 }
 
 // --- Waiting -----------------------------------------------------------------------------

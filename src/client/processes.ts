@@ -22,7 +22,8 @@ function processOf(pid: number): Process | null {
   return state === "Z" || state === "X" ? null : { pid, parent: Number(parent) };
 }
 
-function allProcesses(): Process[] {
+/** All but those that have ended, reaped or not. */
+export function allProcesses(): Process[] {
   const pids = readdirSync("/proc").map(Number).filter(Number.isInteger);
   return pids.map(processOf).filter((found) => found !== null);
 }
@@ -34,7 +35,7 @@ export function childrenOf(pid: number): number[] {
 }
 
 /** These processes, as far as they are there, and all below them. */
-function withDescendants(pids: readonly number[]): number[] {
+export function withDescendants(pids: readonly number[]): number[] {
   const all = allProcesses();
   const found = new Set(pids.filter((pid) => all.some((process) => process.pid === pid)));
   for (let before = -1; before !== found.size; ) {

@@ -248,12 +248,13 @@ static void on_fault(int number, siginfo_t *cause, void *context) {
 JSValue sys_remember(ARGS) {
 	UNUSED_ARGS;
 	static char stack[16384] __attribute__((aligned(16)));
+	static int armed;
 	static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 	char *text = bytes_in(ctx, argv[0], NULL);
 	if (!text) return JS_EXCEPTION;
 	snprintf(note, sizeof note, "%s", text);
 	give_scratch(ctx, text);
-	if (getpid() != 1) return JS_NewInt32(ctx, 0);
+	if (armed++ || getpid() != 1) return JS_NewInt32(ctx, 0);
 	stack_t place = {.ss_sp = stack, .ss_size = sizeof stack};
 	struct sigaction action = {.sa_sigaction = on_fault,
 	                           .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};

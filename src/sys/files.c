@@ -294,13 +294,14 @@ JSValue sys_rename(ARGS) {
 		give_scratch(ctx, path); \
 		return result; \
 	}
-/* unlink(path), chmod(path, mode), mkdir(path, mode), mkfifo(path, mode), chdir(path)
- * -> 0 | -errno */
+/* unlink(path), chmod(path, mode), mkdir(path, mode), mkfifo(path, mode), chdir(path),
+ * chroot(path) -> 0 | -errno */
 PATH_CALL(unlink, unlink(path))
 PATH_CALL(chmod, chmod(path, mode))
 PATH_CALL(mkdir, mkdir(path, mode))
 PATH_CALL(mkfifo, mkfifo(path, mode))
 PATH_CALL(chdir, chdir(path))
+PATH_CALL(chroot, chroot(path))
 
 /* symlink(target, path) -> 0 | -errno */
 JSValue sys_symlink(ARGS) {

@@ -127,17 +127,6 @@ JSValue sys_nice(ARGS) {
 	return JS_NewInt32(ctx, -errno);
 }
 
-/* chroot(path) -> 0 | -errno */
-JSValue sys_chroot(ARGS) {
-	UNUSED_ARGS;
-	JSValue result;
-	char *path = path_in(ctx, argv[0], &result);
-	if (!path) return result;
-	result = outcome(ctx, chroot(path));
-	give_scratch(ctx, path);
-	return result;
-}
-
 /* inherit(fd) -> 0 | -errno */
 JSValue sys_inherit(ARGS) {
 	UNUSED_ARGS;

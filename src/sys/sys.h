@@ -108,6 +108,7 @@ JSValue sys_unlink(ARGS);
 JSValue sys_mkdir(ARGS);
 JSValue sys_mkfifo(ARGS);
 JSValue sys_chdir(ARGS);
+JSValue sys_chroot(ARGS);
 
 /* wait.c */
 JSValue sys_poll(ARGS);
@@ -149,7 +150,6 @@ JSValue sys_getenv(ARGS);
 JSValue sys_setenv(ARGS);
 JSValue sys_environ(ARGS);
 JSValue sys_nice(ARGS);
-JSValue sys_chroot(ARGS);
 JSValue sys_inherit(ARGS);
 JSValue sys_execve(ARGS);
 
