@@ -16,6 +16,7 @@ import path from "node:path";
 import { build as bundle } from "esbuild";
 import { execaSync } from "execa";
 import { allNames, applets } from "../src/applets.ts";
+import { makeShare } from "./share.ts";
 
 /** A way to build: where it goes and what differs. */
 interface Flavour {
@@ -268,7 +269,10 @@ export async function buildFlavour(name: keyof typeof flavours, report: boolean)
     );
     run("mv", "-f", `${output}.new`, output);
   }
-  if (flavour.executable === "trinit") linkPrograms(flavour);
+  if (flavour.executable === "trinit") {
+    linkPrograms(flavour);
+    makeShare(path.join(directory, "share"), version);
+  }
   if (!report) return;
   for (const family of families) {
     const size = bytecodeSize(work, family);

@@ -54,3 +54,18 @@ export function allNames(): readonly (readonly [string, keyof typeof applets])[]
   }
   return names;
 }
+
+/** The manuals and completions, as paths below a share directory: those of init's names only
+ * where these are installed. */
+export function sharedFiles(withInit: boolean): readonly string[] {
+  const names = allNames().filter(([, program]) => withInit || applets[program].family !== "init");
+  return [
+    ...names.map(([name]) => `man/man8/${name}.8`),
+    "man/man5/service.5",
+    ...["sv", "trinit"].flatMap((name) => [
+      `bash-completion/completions/${name}`,
+      `zsh/site-functions/_${name}`,
+      `fish/vendor_completions.d/${name}.fish`,
+    ]),
+  ];
+}

@@ -84,3 +84,5 @@ export const restWatched = 64;
 
 /** How long a line of complaint waits for a reader of the pipe it goes to; then it is dropped. */
 export const complaintMs = 1000;
+/** A manual or a completion of ours says within so many bytes whose it is. */
+export const sharedMarkBytes = 512;

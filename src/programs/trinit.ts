@@ -2,36 +2,17 @@
 // need. `trinit NAME ...` for the programs themselves is host.c's, which never comes here.
 import { type Applet, allNames, applets } from "../applets.ts";
 import { sentence } from "../core/message.ts";
-import { baseName } from "../core/verbs.ts";
-import {
-  close,
-  complain,
-  fsync,
-  isLink,
-  lstatIfThere,
-  open,
-  readlink,
-  reasonOf,
-  regularMode,
-  rename,
-  replaceLink,
-  SysError,
-  tryRead,
-  writeAll,
-  writeBuffer,
-} from "../sys/posix.ts";
+import { complain, readlink, reasonOf, SysError, writeAll } from "../sys/posix.ts";
+import { install } from "./trinit-install.ts";
 import { killall } from "./trinit-killall.ts";
 import { servicesDirectory, stage } from "./trinit-stage.ts";
 
-export const usage = `usage: trinit help [name] | info | install [--init] dir | --version
+export const usage = `usage: trinit help [name] | info | install [--init] [--share dir] dir | --version
        trinit stage 1|2|3 | killall [-w seconds] | name [args]`;
 
 const self = "/proc/self/exe";
 const wrongCall = 100;
 const failed = 111;
-const copyBytes = 65536;
-const typeMask = 0o170000;
-const foreign = "something else has that name";
 
 function print(line: string): void {
   writeAll(1, `${line}\n`, "stdout");
@@ -70,62 +51,6 @@ function info(): number {
   return 0;
 }
 
-/** Copies this executable beside its place and renames it there: who runs the old one keeps it,
- * and nobody sees half of the new one. */
-function copySelf(target: string): void {
-  const next = `${target}.new`;
-  const from = open(self, sys.O_RDONLY);
-  sys.unlink(next); // what an installation that was cut short has left, or somebody's link
-  const to = open(next, sys.O_WRONLY | sys.O_CREAT | sys.O_EXCL, 0o755);
-  const buffer = new Uint8Array(copyBytes);
-  for (let got = tryRead(from, buffer, self); got; got = tryRead(from, buffer, self)) {
-    writeBuffer(to, buffer, got, next);
-  }
-  sys.fchmod(to, 0o755); // whatever the umask is
-  fsync(to, next);
-  close(to);
-  close(from);
-  rename(next, target);
-}
-
-/** Makes one name; false, and said, when something that is not ours has it. */
-function linkName(directory: string, name: string): boolean {
-  const path = `${directory}/${name}`;
-  const there = lstatIfThere(path);
-  if (there !== null && !(isLink(there) && baseName(readlink(path)) === "trinit")) {
-    complain(sentence("trinit", "warning", `unable to install ${path}`, foreign));
-    return false;
-  }
-  replaceLink("trinit", path);
-  return true;
-}
-
-/** The executable and a link per name into a directory; those of init only when they are asked for:
- * beside another init, a `reboot` of ours would do nothing. */
-function install(directory: string, withInit: boolean): number {
-  const target = `${directory}/trinit`;
-  const there = lstatIfThere(target);
-  if (there !== null && (there.mode & typeMask) !== regularMode) {
-    complain(sentence("trinit", "fatal", `unable to install ${target}`, foreign));
-    return failed;
-  }
-  copySelf(target);
-  let code = 0;
-  for (const [name, program] of allNames()) {
-    const wanted = program !== "trinit" && (withInit || applets[program].family !== "init");
-    if (wanted && !linkName(directory, name)) code = failed;
-  }
-  return code;
-}
-
-/** What follows `install`; null: a wrong call. */
-function parseInstall(words: readonly string[]): number | null {
-  const withInit = words[0] === "--init";
-  const [directory, ...more] = withInit ? words.slice(1) : words;
-  if (directory === undefined || directory.startsWith("-") || more.length > 0) return null;
-  return install(directory, withInit);
-}
-
 function run(argv: readonly string[]): number | null {
   const [, verb, operand] = argv;
   switch (verb) {
@@ -135,7 +60,7 @@ function run(argv: readonly string[]): number | null {
     case "info":
       return argv.length === 2 ? info() : null;
     case "install":
-      return parseInstall(argv.slice(2));
+      return install(argv.slice(2));
     case "stage":
       return stage(argv.slice(1));
     case "killall":

@@ -1,0 +1,158 @@
+// trinit install: this executable under all its names, and what people read and type with it. All
+// files are written beside their places first, and renamed when every one of them is on the disk:
+// an installation that fails leaves what was there.
+import { allNames, applets, sharedFiles } from "../applets.ts";
+import { sharedMarkBytes } from "../core/limits.ts";
+import { errnos, sentence } from "../core/message.ts";
+import { baseName } from "../core/verbs.ts";
+import {
+  close,
+  complain,
+  fsync,
+  isLink,
+  lstatIfThere,
+  mkdir,
+  open,
+  readIfThere,
+  readlink,
+  regularMode,
+  rename,
+  replaceLink,
+  type Stat,
+  SysError,
+  statIfThere,
+  tryRead,
+  writeBuffer,
+} from "../sys/posix.ts";
+
+const self = "/proc/self/exe";
+const failed = 111;
+const copyBytes = 65536;
+const typeMask = 0o170000;
+const foreign = "something else has that name";
+
+/** What follows `install`. */
+interface Order {
+  readonly directory: string;
+  /** Those of init, too: beside another init, a `reboot` of ours would do nothing. */
+  readonly withInit: boolean;
+  /** Where manuals and completions go, or null. */
+  readonly share: string | null;
+}
+
+/** A file that is to be copied. */
+interface Copy {
+  readonly from: string;
+  readonly to: string;
+  readonly mode: number;
+}
+
+/** What the words ask for; null: a wrong call. */
+function parse(words: readonly string[]): Order | null {
+  let withInit = false;
+  let share: string | null = null;
+  let at = 0;
+  for (; words[at]?.startsWith("-"); at++) {
+    if (words[at] === "--init") withInit = true;
+    else if (words[at] === "--share") share = words[++at] ?? "-";
+    else return null;
+  }
+  const [directory, ...more] = words.slice(at);
+  if (directory === undefined || more.length > 0 || share?.startsWith("-")) return null;
+  return { directory, withInit, share };
+}
+
+function isRegular({ mode }: Stat): boolean {
+  return (mode & typeMask) === regularMode;
+}
+
+/** Writes the copy beside its place, onto the disk. */
+function stage({ from, to, mode }: Copy): void {
+  const next = `${to}.new`;
+  const source = open(from, sys.O_RDONLY);
+  sys.unlink(next); // what an installation that was cut short has left, or somebody's link
+  const target = open(next, sys.O_WRONLY | sys.O_CREAT | sys.O_EXCL, mode);
+  const buffer = new Uint8Array(copyBytes);
+  for (let got = tryRead(source, buffer, from); got; got = tryRead(source, buffer, from)) {
+    writeBuffer(target, buffer, got, next);
+  }
+  sys.fchmod(target, mode); // whatever the umask is
+  fsync(target, next);
+  close(target);
+  close(source);
+}
+
+/** All copies, or none of them. */
+function copyAll(copies: readonly Copy[]): void {
+  try {
+    for (const copy of copies) stage(copy);
+  } catch (error) {
+    for (const { to } of copies) sys.unlink(`${to}.new`);
+    throw error;
+  }
+  for (const { to } of copies) rename(`${to}.new`, to);
+}
+
+/** False, and said, when something that is not ours has the name. */
+function isOurs(path: string, ours: (there: Stat) => boolean): boolean {
+  const there = lstatIfThere(path);
+  if (there === null || ours(there)) return true;
+  complain(sentence("trinit", "warning", `unable to install ${path}`, foreign));
+  return false;
+}
+
+/** A manual or a completion of some trinit: its head says so, which the build sees to. */
+function isSharedFile(path: string, there: Stat): boolean {
+  return isRegular(there) && (readIfThere(path, sharedMarkBytes) ?? "").includes("trinit");
+}
+
+/** Where the files are that came with this executable: beside it, or where it has installed them. */
+function findShare(files: readonly string[]): string {
+  const path = readlink(self);
+  const directory = path.slice(0, path.lastIndexOf("/"));
+  const beside = `${directory}/share`;
+  for (const share of [beside, `${directory}/../share`]) {
+    if (files.every((file) => statIfThere(`${share}/${file}`) !== null)) return share;
+  }
+  throw new SysError("find all manuals and completions in", errnos.ENOENT, beside);
+}
+
+/** Makes the directories on the way to a file below `base`, which is there. */
+function makeParents(base: string, file: string): void {
+  for (let slash = file.indexOf("/"); slash >= 0; slash = file.indexOf("/", slash + 1)) {
+    const directory = `${base}/${file.slice(0, slash)}`;
+    if (mkdir(directory, 0o755)) sys.chmod(directory, 0o755); // whatever the umask is
+  }
+}
+
+/** Installs; the exit code. null: a wrong call. */
+export function install(words: readonly string[]): number | null {
+  const order = parse(words);
+  if (order === null) return null;
+  const { directory, withInit, share } = order;
+  const program = `${directory}/trinit`;
+  const there = lstatIfThere(program);
+  if (there !== null && !isRegular(there)) {
+    complain(sentence("trinit", "fatal", `unable to install ${program}`, foreign));
+    return failed;
+  }
+  const copies: Copy[] = [{ from: self, to: program, mode: 0o755 }];
+  let code = 0;
+  const files = share === null ? [] : sharedFiles(withInit);
+  const source = share === null ? "" : findShare(files);
+  for (const file of files) {
+    const to = `${share}/${file}`;
+    makeParents(share ?? "", file);
+    if (!isOurs(to, (stat) => isSharedFile(to, stat))) code = failed;
+    else copies.push({ from: `${source}/${file}`, to, mode: 0o644 });
+  }
+  copyAll(copies);
+  for (const [name, applet] of allNames()) {
+    if (applet === "trinit" || (!withInit && applets[applet].family === "init")) continue;
+    const path = `${directory}/${name}`;
+    const ours = (stat: Stat): boolean => isLink(stat) && baseName(readlink(path)) === "trinit";
+    if (!isOurs(path, ours)) code = failed;
+    else replaceLink("trinit", path);
+  }
+  return code;
+}
