@@ -14,10 +14,11 @@ _trinit_current() {
 }
 
 # _trinit_offer WORD...: those that begin with `current`, in its quotes or quoted where they need
-# it. What stands before the last break stays in the line, so it is left out.
+# it. What stands before the last break stays in the line, so it is left out; a last @ does not.
 _trinit_offer() {
 	local word quoted breaks=${COMP_WORDBREAKS//[[:space:]\"\']/}
 	local before=${current%"${current##*["$breaks"]}"}
+	before=${before%@}
 	for word; do
 		if [[ $current == \'* ]]; then
 			quoted=${word//\'/\'\\\'\'} before=\'

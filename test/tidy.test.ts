@@ -279,7 +279,8 @@ function opinionOf(program: string, args: readonly string[]): string | null {
 
 function isShell({ name, text }: File): boolean {
   const sourced = name.startsWith("stages/");
-  return sourced || name.endsWith(".sh") || /^#!\s*\/(usr\/)?bin\/(env )?(ba|da)?sh\b/.test(text);
+  const named = /\.(ba)?sh$/.test(name);
+  return sourced || named || /^#!\s*\/(usr\/)?bin\/(env )?(ba|da)?sh\b/.test(text);
 }
 
 // --- The tests ---------------------------------------------------------------------------------

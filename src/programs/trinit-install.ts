@@ -106,7 +106,7 @@ function isSharedFile(path: string, there: Stat): boolean {
   return isRegular(there) && (readIfThere(path, sharedMarkBytes) ?? "").includes("trinit");
 }
 
-/** Where the files are that came with this executable: beside it, or where it has installed them. */
+/** Where the files that came with this executable are: beside it, or where it installed them. */
 function findShare(files: readonly string[]): string {
   const path = readlink(self);
   const directory = path.slice(0, path.lastIndexOf("/"));

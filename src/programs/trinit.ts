@@ -7,8 +7,8 @@ import { install } from "./trinit-install.ts";
 import { killall } from "./trinit-killall.ts";
 import { servicesDirectory, stage } from "./trinit-stage.ts";
 
-export const usage = `usage: trinit help [name] | info | install [--init] [--share dir] dir | --version
-       trinit stage 1|2|3 | killall [-w seconds] | name [args]`;
+export const usage = `usage: trinit help [name] | info | --version | name [args]
+       trinit install [--init] [--share dir] dir | stage 1|2|3 | killall [-w seconds]`;
 
 const self = "/proc/self/exe";
 const wrongCall = 100;

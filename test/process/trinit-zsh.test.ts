@@ -1,0 +1,67 @@
+// Completion of sv and trinit in zsh: keys pressed in a shell on a terminal.
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import path from "node:path";
+import { type TestContext, test } from "node:test";
+import { allNames } from "../../src/applets.ts";
+import { vocabulary } from "../../src/core/verbs.ts";
+import { tempDir } from "../harness.ts";
+import { installedEnv, missing, openShell, type Shell } from "../shells.ts";
+
+async function open(t: TestContext): Promise<Shell | null> {
+  const reason = missing("zsh");
+  if (reason === null) return openShell(t, "zsh", await installedEnv(t));
+  t.skip(reason);
+  return null;
+}
+
+test("every word of sv, and every name of trinit", async (t) => {
+  const shell = await open(t);
+  if (shell === null) return;
+  const words = (await shell.all("sv ")).trim().split(/ +/).slice(1);
+  assert.deepEqual(words.sort(), [...vocabulary].sort());
+  const names = (await shell.all("trinit ")).trim().split(/ +/).slice(1);
+  for (const [name] of allNames()) if (name !== "trinit") assert.ok(names.includes(name), name);
+  assert.equal(await shell.tab("sv stat"), "sv status ");
+  assert.equal(await shell.tab("sv -v -w 5 force-sh"), "sv -v -w 5 force-shutdown ");
+  assert.equal(await shell.all("sv -"), "sv -V -v -w ");
+  assert.equal(await shell.tab("sv -w "), "sv -w ");
+});
+
+test("services, quoted as they need it", async (t) => {
+  const shell = await open(t);
+  if (shell === null) return;
+  const odd = `\\$x\\"y a:b db getty@tty1 it\\'s k=v my\\ service web www `;
+  assert.equal(await shell.all("sv up "), `sv up ${odd}`);
+  assert.equal(await shell.tab("sv up web d"), "sv up web db ");
+  for (const [typed, whole] of [
+    ["my", "my\\ service "],
+    ["my\\ s", "my\\ service "],
+    ["'my s", "'my service' "],
+    ['"my s', '"my service" '],
+    ["a:", "a:b "],
+    ["getty@t", "getty@tty1 "],
+    ["k=", "k=v "],
+    ["it", "it\\'s "],
+  ] as const) {
+    assert.equal(await shell.tab(`sv -w 9 stop web ${typed}`), `sv -w 9 stop web ${whole}`);
+  }
+});
+
+test("paths, options behind words, and what trinit hands on to sv", async (t) => {
+  const shell = await open(t);
+  if (shell === null) return;
+  const parent = tempDir(t);
+  fs.mkdirSync(path.join(parent, "services"));
+  assert.equal(await shell.tab(`sv up ${parent}/ser`), `sv up ${parent}/services/`);
+  assert.equal(await shell.tab("sv status --j"), "sv status --json ");
+  assert.equal(await shell.tab("sv up --j"), "sv up --j");
+  assert.equal(await shell.tab("trinit --v"), "trinit --version ");
+  assert.equal(await shell.tab("trinit sv stat"), "trinit sv status ");
+  assert.equal(await shell.all("trinit sv -v up w"), "trinit sv -v up web www ");
+  assert.equal(await shell.all("trinit stage "), "trinit stage 1 2 3 ");
+  assert.equal(await shell.tab("trinit help runsvd"), "trinit help runsvdir ");
+  assert.equal(await shell.all("trinit install --"), "trinit install --init --share ");
+  const line = `trinit install --share ${parent}/ser`;
+  assert.equal(await shell.tab(line), `${line}vices/`);
+});
