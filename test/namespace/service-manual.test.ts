@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { until } from "../../src/client/index.ts";
-import { deadlineMs, root, waitForFile } from "../harness.ts";
+import { deadlineMs, eventually, root, waitForFile } from "../harness.ts";
 import { inNamespaces, type Namespace, startNamespace } from "../namespace.ts";
 
 const manual = fs.readFileSync(path.join(root, "src/programs/service.5"), "utf8");
@@ -114,4 +114,38 @@ test("a service that needs another one", inNamespaces, async (t) => {
   fs.writeFileSync(path.join(placeOf(inside, "db"), "ready"), "");
   await inside.stdout.waitFor(/^ok: run: db: /);
   await until(placeOf(inside, "web"), ({ state }) => state === "run", deadlineMs);
+});
+
+test("a service that wants QUIT to end in good order", inNamespaces, async (t) => {
+  const run = "#!/bin/sh\ntrap 'echo quit; exit' QUIT\ntrap '' TERM\nwhile sleep 0.1; do :; done\n";
+  const files = { "run!": run, "control/t!": recipe("sv quit ."), "log/": "" };
+  const inside = await startContainer(t, { web: files });
+  const place = placeOf(inside, "web");
+  await until(place, ({ state }) => state === "run", deadlineMs);
+  const { code, stdout } = await inside.run("sv", "stop", "web");
+  assert.deepEqual([code, stdout.slice(0, 10)], [0, "ok: down: "]);
+  await waitForFile(logOf(inside, "web"), (text) => text.endsWith(" quit\n"));
+});
+
+test("the services of a user", inNamespaces, async (t) => {
+  if (process.getuid?.() !== 0) return t.skip("needs root: there is one user in the namespace");
+  const home = `echo alice:x:4712:4712::/home/alice:/bin/sh >>/etc/passwd
+    mount -t tmpfs none /home
+    mkdir -p /home/alice/service /home/alice/web
+    printf '#!/bin/sh\\nexec sleep 600\\n' >/home/alice/web/run
+    chmod +x /home/alice/web/run
+    ln -s ../web /home/alice/service/
+    chown -R 4712:4712 /home/alice`;
+  const files = { "run!": recipe("runsvdir -P"), "finish!": recipe("sv -w 10 force-shutdown") };
+  const inside = await startContainer(t, { alice: files }, home);
+  await until(placeOf(inside, "alice"), ({ state }) => state === "run", deadlineMs);
+  const sv = ["env", "SVDIR=/home/alice/service", "chpst", "-u", "alice", "sv", "-w", "9"];
+  const { stdout } = await eventually("alice's service", async () => {
+    const output = await inside.run(...sv, "start", "web");
+    return output.code === 0 && output;
+  });
+  const pid = /^ok: run: web: \(pid (\d+)\)/.exec(stdout)?.[1] ?? "none";
+  assert.equal((await inside.run("stat", "-c", "%u", `/proc/${pid}`)).stdout, "4712\n");
+  assert.equal((await inside.run("sv", "-w", "9", "stop", "alice")).code, 0);
+  assert.notEqual((await inside.run("stat", `/proc/${pid}`)).code, 0);
 });
