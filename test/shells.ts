@@ -9,7 +9,7 @@ import { bin, inTime, run, serviceDir, tempDir, waitForFile } from "./harness.ts
 /** What each shell reads when it starts. `^Xa` inserts all matches, but not in fish; `^Xd` writes
  * the line into the next file of $DUMP and empties it. */
 const settings = {
-  bash: `PS1='READY> ' HISTFILE=
+  bash: `PS1='READY> ' HISTFILE= dumped=0
 [ -z "$BASH_COMPLETION" ] || . "$BASH_COMPLETION"
 [ -n "$BASH_COMPLETION" ] || . "$SHARE/bash-completion/completions/trinit"
 bind 'set completion-query-items 0'

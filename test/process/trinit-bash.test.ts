@@ -77,6 +77,7 @@ for (const [way, BASH_COMPLETION] of Object.entries(ways)) {
     assert.equal(await shell.tab("trinit sv stat"), "trinit sv status ");
     assert.equal(await shell.all("trinit sv -v up w"), "trinit sv -v up web www ");
     assert.equal(await shell.tab("trinit sv up getty@t"), "trinit sv up getty@tty1 ");
+    if (way === "with") assert.equal(await shell.tab("sudo sv up web d"), "sudo sv up web db ");
     assert.equal(await shell.all("trinit stage "), "trinit stage 1 2 3 ");
     assert.equal(await shell.tab("trinit help runsvd"), "trinit help runsvdir ");
     assert.equal(await shell.all("trinit install --"), "trinit install --init --share ");
