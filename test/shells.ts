@@ -66,12 +66,12 @@ export interface Shell {
   all(line: string): Promise<string>;
 }
 
-/** null when a shell is there; else the reason to skip. CI has all of them. */
+/** null when a shell is there; else the reason to skip, which CI does not accept. */
 export function missing(shell: string): string | null {
-  const found = (process.env.PATH ?? "")
-    .split(":")
-    .some((directory) => fs.existsSync(path.join(directory, shell)));
-  return found || process.env.CI !== undefined ? null : `type: apt-get install ${shell}`;
+  const directories = (process.env.PATH ?? "").split(":");
+  if (directories.some((directory) => fs.existsSync(path.join(directory, shell)))) return null;
+  if (process.env.CI !== undefined) throw new Error(`${shell} is missing, and CI needs it`);
+  return `type: apt-get install ${shell}`;
 }
 
 /** The environment of a shell on a machine that trinit is installed on, with odd services. */
