@@ -37,5 +37,5 @@ complete -c sv -n 'not __trinit_sv_command' -s v -d 'wait, and say what became o
 complete -c sv -n 'not __trinit_sv_command' -s w -x -d 'wait for so many seconds'
 complete -c sv -n 'not __trinit_sv_command' -s V -d 'show the version'
 complete -c sv -n 'not __trinit_sv_command' -a '(__trinit_sv_commands)'
-complete -c sv -n '__trinit_sv_command | string match -q status' -l json -d 'for programs'
+complete -c sv -n '__trinit_sv_command; and test (commandline -opc)[-1] = status' -l json -d 'for programs'
 complete -c sv -n __trinit_sv_command -a '(__trinit_sv_services)'

@@ -58,7 +58,7 @@ _sv() {
 	case $command:$current in
 	:-*) _trinit_offer -v -w -V ;;
 	:*) _trinit_offer @SV@ ;;
-	status:-*) _trinit_offer --json ;;
+	status:-*) ((at + 1 == COMP_CWORD)) && _trinit_offer --json ;;
 	*) _trinit_services ;;
 	esac
 }

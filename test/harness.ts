@@ -291,6 +291,7 @@ export async function waitForFile(
         if (nearestDirectory(file) === directory) await change;
       } finally {
         watcher.close();
+        closing.signal.removeEventListener("abort", changed);
       }
     }
     return "";

@@ -73,7 +73,9 @@ for (const [way, BASH_COMPLETION] of Object.entries(ways)) {
     fs.mkdirSync(path.join(parent, "services"));
     assert.equal(await shell.tab(`sv up ${parent}/ser`), `sv up ${parent}/services/`);
     assert.equal(await shell.tab("sv status --j"), "sv status --json ");
-    assert.equal(await shell.tab("sv up --j"), "sv up --j");
+    for (const other of ["sv up --j", "sv status web --j"]) {
+      assert.equal(await shell.tab(other), other);
+    }
     assert.equal(await shell.tab("trinit sv stat"), "trinit sv status ");
     assert.equal(await shell.all("trinit sv -v up w"), "trinit sv -v up web www ");
     assert.equal(await shell.tab("trinit sv up getty@t"), "trinit sv up getty@tty1 ");

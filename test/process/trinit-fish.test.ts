@@ -60,6 +60,7 @@ test("services, paths, and what trinit hands on to sv", async (t) => {
     "sv -w 9 stop web d": ["db"],
     "sv status --j": ["--json"],
     "sv up --j": [],
+    "sv status web --j": [],
     [`sv up ${parent}/ser`]: [`${parent}/services/`],
     "trinit sv stat": ["status"],
     "trinit sv -v up w": ["web", "www"],

@@ -55,7 +55,9 @@ test("paths, options behind words, and what trinit hands on to sv", async (t) =>
   fs.mkdirSync(path.join(parent, "services"));
   assert.equal(await shell.tab(`sv up ${parent}/ser`), `sv up ${parent}/services/`);
   assert.equal(await shell.tab("sv status --j"), "sv status --json ");
-  assert.equal(await shell.tab("sv up --j"), "sv up --j");
+  for (const other of ["sv up --j", "sv status web --j"]) {
+    assert.equal(await shell.tab(other), other);
+  }
   assert.equal(await shell.tab("trinit --v"), "trinit --version ");
   assert.equal(await shell.tab("trinit sv stat"), "trinit sv status ");
   assert.equal(await shell.all("trinit sv -v up w"), "trinit sv -v up web www ");
