@@ -31,9 +31,11 @@ test("the table of service(5) has what runsv makes, and nothing else", async (t)
     "log/run!": "#!/bin/sh\nexec cat\n",
   });
   startRunsv(t, dir);
-  const before = await until(dir, ({ state }) => state === "run", deadlineMs);
-  await control(dir, "term");
-  await until(dir, ({ state, pid }) => state === "run" && pid !== before.pid, deadlineMs);
+  for (const unit of [dir, path.join(dir, "log")]) {
+    const before = await until(unit, ({ state }) => state === "run", deadlineMs);
+    await control(unit, "term");
+    await until(unit, ({ state, pid }) => state === "run" && pid !== before.pid, deadlineMs);
+  }
   const table = documented();
   for (const [unit, never] of [
     [dir, []],
