@@ -20,7 +20,6 @@ import {
   replaceLink,
   type Stat,
   SysError,
-  statIfThere,
   tryRead,
   writeBuffer,
 } from "../sys/posix.ts";
@@ -93,17 +92,24 @@ function copyAll(copies: readonly Copy[]): void {
   for (const { to } of copies) rename(`${to}.new`, to);
 }
 
-/** False, and said, when something that is not ours has the name. */
-function isOurs(path: string, ours: (there: Stat) => boolean): boolean {
+/** True for a manual or a completion of some trinit: its head says so, which the build sees to. */
+function isShared(path: string): boolean {
   const there = lstatIfThere(path);
-  if (there === null || ours(there)) return true;
-  complain(sentence("trinit", "warning", `unable to install ${path}`, foreign));
-  return false;
+  if (there === null || !isRegular(there)) return false;
+  return (readIfThere(path, sharedMarkBytes) ?? "").includes("trinit");
 }
 
-/** A manual or a completion of some trinit: its head says so, which the build sees to. */
-function isSharedFile(path: string, there: Stat): boolean {
-  return isRegular(there) && (readIfThere(path, sharedMarkBytes) ?? "").includes("trinit");
+/** True for a link to some trinit. */
+function isOurLink(path: string): boolean {
+  const there = lstatIfThere(path);
+  return there !== null && isLink(there) && baseName(readlink(path)) === "trinit";
+}
+
+/** False, and said, when something that is not ours has the name. */
+function isFree(path: string, isOurs: (path: string) => boolean): boolean {
+  if (lstatIfThere(path) === null || isOurs(path)) return true;
+  complain(sentence("trinit", "warning", `unable to install ${path}`, foreign));
+  return false;
 }
 
 /** Where the files that came with this executable are: beside it, or where it installed them. */
@@ -112,7 +118,7 @@ function findShare(files: readonly string[]): string {
   const directory = path.slice(0, path.lastIndexOf("/"));
   const beside = `${directory}/share`;
   for (const share of [beside, `${directory}/../share`]) {
-    if (files.every((file) => statIfThere(`${share}/${file}`) !== null)) return share;
+    if (files.every((file) => isShared(`${share}/${file}`))) return share;
   }
   throw new SysError("find all manuals and completions in", errnos.ENOENT, beside);
 }
@@ -125,34 +131,34 @@ function makeParents(base: string, file: string): void {
   }
 }
 
+/** The copies of manuals and completions; what they need is there and what they go to, made. */
+function sharedCopies(share: string, withInit: boolean): Copy[] {
+  const files = sharedFiles(withInit);
+  const source = findShare(files);
+  for (const file of files) makeParents(share, file);
+  return files.map((file) => ({ from: `${source}/${file}`, to: `${share}/${file}`, mode: 0o644 }));
+}
+
 /** Installs; the exit code. null: a wrong call. */
 export function install(words: readonly string[]): number | null {
   const order = parse(words);
   if (order === null) return null;
   const { directory, withInit, share } = order;
-  const program = `${directory}/trinit`;
-  const there = lstatIfThere(program);
+  const program = { from: self, to: `${directory}/trinit`, mode: 0o755 };
+  const there = lstatIfThere(program.to);
   if (there !== null && !isRegular(there)) {
-    complain(sentence("trinit", "fatal", `unable to install ${program}`, foreign));
+    complain(sentence("trinit", "fatal", `unable to install ${program.to}`, foreign));
     return failed;
   }
-  const copies: Copy[] = [{ from: self, to: program, mode: 0o755 }];
-  let code = 0;
-  const files = share === null ? [] : sharedFiles(withInit);
-  const source = share === null ? "" : findShare(files);
-  for (const file of files) {
-    const to = `${share}/${file}`;
-    makeParents(share ?? "", file);
-    if (!isOurs(to, (stat) => isSharedFile(to, stat))) code = failed;
-    else copies.push({ from: `${source}/${file}`, to, mode: 0o644 });
-  }
-  copyAll(copies);
+  const wanted = share === null ? [] : sharedCopies(share, withInit);
+  const copies = wanted.filter(({ to }) => isFree(to, isShared));
+  copyAll([program, ...copies]);
+  let code = copies.length === wanted.length ? 0 : failed;
   for (const [name, applet] of allNames()) {
     if (applet === "trinit" || (!withInit && applets[applet].family === "init")) continue;
     const path = `${directory}/${name}`;
-    const ours = (stat: Stat): boolean => isLink(stat) && baseName(readlink(path)) === "trinit";
-    if (!isOurs(path, ours)) code = failed;
-    else replaceLink("trinit", path);
+    if (isFree(path, isOurLink)) replaceLink("trinit", path);
+    else code = failed;
   }
   return code;
 }
