@@ -15,7 +15,7 @@ import {
 } from "../harness.ts";
 
 const svlogd = bin("svlogd");
-const usage = `usage: ${svlogd} [-ttv] [-r c] [-R abc] [-l len] [-b buflen] dir ...\n\n`;
+const usage = `usage: ${svlogd} [-ttv] [-L] [-r c] [-R abc] [-l len] [-b buflen] dir ...\n\n`;
 const labelled = /^@[0-9a-f]{24} a\n$/;
 
 function makeLog(t: TestContext, config = ""): string {
@@ -59,10 +59,20 @@ function rotated(log: string, count: number): Promise<boolean> {
 // --- Calls and messages ------------------------------------------------------------
 
 test("a wrong call prints the usage and exits 111", async (t) => {
-  const calls = [[], ["-x", "log"], ["-r", "ab", "log"], ["-r", "", "log"], ["-b", "10", "log"]];
-  for (const args of [...calls, ["-l", "2000", "log"], ["-l"]]) {
+  const calls = [[], ["-r", "ab", "log"], ["-r", "", "log"], ["-b", "10", "log"]];
+  for (const args of [...calls, ["-l", "2000", "log"]]) {
     const { code, stderr } = await run(t, svlogd, args);
     assert.deepEqual([code, stderr], [111, usage], args.join(" "));
+  }
+  for (const [args, complaint] of [
+    [["-x", "log"], "svlogd: illegal option -- x"],
+    [["-l"], "svlogd: option requires an argument -- l"],
+    [["-V", "log"], "trinit [0-9.]+"],
+  ] as const) {
+    const { code, stderr } = await run(t, svlogd, args);
+    const [said = "", ...rest] = stderr.split("\n");
+    assert.match(said, new RegExp(`^${complaint}$`));
+    assert.deepEqual([code, rest.join("\n")], [111, usage]);
   }
 });
 
@@ -92,14 +102,16 @@ test("a log directory that another svlogd has is left out", async (t) => {
   assert.deepEqual([third.code, third.stderr, read(other)], [0, locked, "a\n"]);
 });
 
-test("every line of a config that has no effect is named", async (t) => {
-  const log = makeLog(t, "n3\n!gzip\nu10.0.0.1\n+*\nnonsense\n");
+test("every line of a config that has no effect, or another one, is named", async (t) => {
+  const log = makeLog(t, "n3\nnonsense\nsmall\nn3 files\nu10.0\n+*\n");
   const { code, stderr } = await run(t, svlogd, [log], { input: "a\n" });
-  const lines = stderr.split("\n");
-  assert.equal(lines.length, 5);
-  for (const [i, line] of ["!gzip", "u10.0.0.1", "+*", "nonsense"].entries()) {
-    assert.ok(lines[i]?.startsWith(`svlogd: warning: ${log}: "${line}" in config is not `));
-  }
+  assert.deepEqual(stderr.split("\n"), [
+    `svlogd: warning: ${log}: "nonsense" in config is not understood`,
+    `svlogd: warning: ${log}: "small" in config is not understood`,
+    `svlogd: warning: ${log}: "n3 files" in config is taken as "n3"`,
+    "svlogd: warning: unable to scan ip address: 10.0",
+    "",
+  ]);
   assert.deepEqual([code, read(log)], [0, "a\n"]);
 });
 
@@ -208,6 +220,20 @@ test("a line that is longer than a log may be is continued in the next one", asy
   await run(t, svlogd, ["-l", "100", log], { input: line });
   const texts = oldFiles(log).map((name) => read(log, name));
   assert.deepEqual([...texts.map((text) => text.length), read(log)], [1000, 1000, 1000, "\n"]);
+});
+
+test("a line that has begun near the maximum goes on to it", async (t) => {
+  // It used to spin: there was no room to the place where a log is full at the end of a line.
+  const log = makeLog(t, "s1000\n");
+  const program = start(t, svlogd, { args: ["-l", "100", log], stdin: "pipe" });
+  write(program, "x".repeat(950));
+  await current(log, "x".repeat(950));
+  write(program, `${"y".repeat(100)}\n`);
+  await current(log, `${"y".repeat(50)}\n`);
+  assert.deepEqual(
+    oldFiles(log).map((name) => read(log, name)),
+    [`${"x".repeat(950)}${"y".repeat(50)}`],
+  );
 });
 
 test("a current that was not closed is put aside", async (t) => {
