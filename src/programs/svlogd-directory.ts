@@ -111,10 +111,11 @@ const executable = 0o100;
 /** Takes a directory's lock and reads its config. A processor that still works for it, from
  * before it was closed, goes on as `work`. */
 export function openDirectory(name: string, verbose: boolean, work?: Work): LogDirectory {
+  const now = sys.monotonic();
   return {
     ...takeDirectory(name, verbose),
     ...{ name, verbose, fd: -1, dev: 0, ino: 0, size: 0, written: 0, since: 0, asked: false },
-    work: work ?? { pid: 0, label: "", output: -1, failures: 0, since: 0, startAt: 0 },
+    work: work ?? { pid: 0, label: "", output: -1, failures: 0, since: now, startAt: now },
     ...{ crowded: false, selected: true, notes: "", retryAt: null, dropped: 0 },
   };
 }
@@ -217,7 +218,8 @@ export function openCurrent(directory: LogDirectory, now: Millis): void {
   }
   adoptCurrent(directory, now, "open current");
   directory.begun = true;
-  inform(directory, `${size > 0 && !unclean ? "append" : "new"}: ${path}`);
+  const isNew = typeof stat === "number" || unclean;
+  inform(directory, `${isNew ? "new" : "append"}: ${path}`);
 }
 
 /** Opens `current`, which may be there. */
@@ -307,7 +309,10 @@ export function putAside(directory: LogDirectory): void {
   directory.asked = false;
   directory.crowded = true;
   close(fd);
-  if (config.processor !== "") work.startAt ??= sys.monotonic();
+  if (config.processor === "") return;
+  const now = sys.monotonic();
+  if (work.pid === 0 && work.startAt === null) work.since = now;
+  work.startAt ??= now;
 }
 
 /** Begins a `current` after putAside(). */
@@ -332,7 +337,7 @@ function isThere(path: string): boolean {
 /** Until when `current` may not be put aside: the processor is behind. null: it may. */
 export function waitUntil(directory: LogDirectory, now: Millis): Millis | null {
   const { config, name, work } = directory;
-  if (config.processor === "") return null;
+  if (config.processor === "" || (FAULTS && sys.fault("impatient"))) return null;
   const names = sys.readdir(name);
   return typeof names === "number" ? null : heldUntil(names, config, work, now);
 }

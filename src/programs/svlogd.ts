@@ -219,6 +219,7 @@ function pump(logger: Logger, inputReady: boolean): boolean {
     settle(logger); // a log that has become full is put aside now, not with the next line
   }
   if (logger.ended && intake.midline) endLine(logger);
+  for (const directory of directories) if (directory.size === 0) directory.asked = false;
   return logger.ended || isLineEnded(logger);
 }
 

@@ -272,7 +272,7 @@ test("a journal that ends before what is done has been emptied", () => {
   assert.equal(recover(commit, boot, commit.done, []).midline, true);
 });
 
-test("a journal that is moved ends where the commit says, any other one where the file does", () => {
+test("a journal that is moved ends where the commit says, another one where the file does", () => {
   const moved = { ...commit, done: headerBytes, end: headerBytes + 50 };
   const decoded = decodeCommit(encodeCommit(moved));
   assert.deepEqual(decoded, moved);

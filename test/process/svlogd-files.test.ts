@@ -1,59 +1,16 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import path from "node:path";
-import { type TestContext, test } from "node:test";
-import {
-  bin,
-  eventually,
-  faultsBin,
-  type Program,
-  run,
-  start,
-  tempDir,
-  waitForFile,
-} from "../harness.ts";
+import { test } from "node:test";
+import { bin, eventually, run, start, tempDir } from "../harness.ts";
+import { current, makeLog, oldFiles, read, rotated, startFaulty, write } from "../svlogd.ts";
 
 const svlogd = bin("svlogd");
 const usage = `usage: ${svlogd} [-ttv] [-L] [-r c] [-R abc] [-l len] [-b buflen] dir ...\n\n`;
 const labelled = /^@[0-9a-f]{24} a\n$/;
 
-function makeLog(t: TestContext, config = ""): string {
-  const log = path.join(tempDir(t), "log");
-  fs.mkdirSync(log);
-  if (config !== "") fs.writeFileSync(path.join(log, "config"), config);
-  return log;
-}
-
 function modeOf(file: string): string {
   return (fs.statSync(file).mode & 0o7777).toString(8);
-}
-
-function read(log: string, name = "current"): string {
-  return fs.readFileSync(path.join(log, name), "latin1");
-}
-
-function oldFiles(log: string): string[] {
-  return fs
-    .readdirSync(log)
-    .filter((name) => name.startsWith("@"))
-    .sort();
-}
-
-function write(program: Program, text: string): void {
-  assert.ok(program.stdin);
-  program.stdin.write(text, "latin1");
-}
-
-function current(log: string, text: string): Promise<string> {
-  return waitForFile(path.join(log, "current"), (found) => found === text);
-}
-
-/** Waits until so many files have been put aside, and a new current has been begun. */
-function rotated(log: string, count: number): Promise<boolean> {
-  return eventually(`${count} old files`, () => {
-    return oldFiles(log).length >= count && fs.existsSync(path.join(log, "current"));
-  });
 }
 
 // --- Calls and messages ------------------------------------------------------------
@@ -279,12 +236,14 @@ test("ALRM rotates now, unless the log is empty", async (t) => {
   await eventually("svlogd waits", () => fs.readFileSync(place, "latin1").includes("poll"));
   write(program, "a\n");
   await current(log, "a\n");
+  write(program, "b\n"); // it used to remember a signal that came for an empty log
+  await current(log, "a\nb\n");
   program.signal("SIGALRM");
-  await program.stderr.waitFor(/rename: .* 2$/);
+  await program.stderr.waitFor(/rename: .* 4$/);
   await rotated(log, 1);
   assert.deepEqual(
     oldFiles(log).map((name) => read(log, name)),
-    ["a\n"],
+    ["a\nb\n"],
   );
 });
 
@@ -314,38 +273,23 @@ test("TERM waits for the end of the line that has begun", async (t) => {
 
 // --- Trouble ------------------------------------------------------------
 
-/** svlogd of the build with fault points, reading a FIFO that the test writes to. */
-function startFaulty(t: TestContext, log: string) {
-  const directory = tempDir(t);
-  const fifo = path.join(directory, "fifo");
-  assert.equal(spawnSync("mkfifo", [fifo]).status, 0);
-  const both = fs.openSync(fifo, "r+");
-  const writer = fs.openSync(fifo, "w");
-  const faults = path.join(directory, "faults");
-  fs.mkdirSync(faults);
-  const args = ["-c", 'exec "$0" -v "$1" <"$2"', faultsBin("svlogd"), log, fifo];
-  const program = start(t, "/bin/sh", { args, env: { TRINIT_FAULTS: faults } });
-  t.after(() => fs.closeSync(writer));
-  return { program, both, writer, faults };
-}
-
 test("a full disk holds the input, and then all of it is there", async (t) => {
   const log = makeLog(t);
-  const { program, writer, faults } = startFaulty(t, log);
+  const { program, writer, fault, unfault } = startFaulty(t, log);
   await program.stderr.waitFor(/new:/);
-  fs.writeFileSync(path.join(faults, "write"), "");
+  fault("write");
   fs.writeSync(writer, "a\n");
   await program.stderr.waitFor(/^svlogd: pausing: unable to write to current: .*\/log: \w/);
   fs.writeSync(writer, "b\n");
-  fs.rmSync(path.join(faults, "write"));
+  unfault("write");
   await current(log, "a\nb\n");
 });
 
 test("a full disk does not keep svlogd from ending, the next one has the rest", async (t) => {
   const log = makeLog(t);
-  const { program, writer, faults } = startFaulty(t, log);
+  const { program, writer, fault } = startFaulty(t, log);
   await program.stderr.waitFor(/new:/);
-  fs.writeFileSync(path.join(faults, "write"), "");
+  fault("write");
   fs.writeSync(writer, "a\nb\n");
   await program.stderr.waitFor(/pausing/);
   program.signal("SIGTERM");
@@ -357,8 +301,8 @@ test("a full disk does not keep svlogd from ending, the next one has the rest", 
 
 test("without splice the lines are there all the same", async (t) => {
   const log = makeLog(t);
-  const { program, both, writer, faults } = startFaulty(t, log);
-  fs.writeFileSync(path.join(faults, "splice"), "");
+  const { program, both, writer, fault } = startFaulty(t, log);
+  fault("splice");
   fs.writeSync(writer, "a\n");
   await current(log, "a\n");
   assert.equal(fs.existsSync(path.join(log, "pending")), false);
@@ -369,19 +313,19 @@ test("without splice the lines are there all the same", async (t) => {
 
 test("a full disk takes old files while more than the minimum are left", async (t) => {
   const log = makeLog(t, "s30\nn5\nN2\n");
-  const { program, writer, faults } = startFaulty(t, log);
+  const { program, writer, fault, unfault } = startFaulty(t, log);
   await program.stderr.waitFor(/new:/);
   for (let i = 0; i < 4; i++) {
     fs.writeSync(writer, `${"x".repeat(29)}\n`);
     await rotated(log, i + 1);
   }
   const before = oldFiles(log);
-  fs.writeFileSync(path.join(faults, "write"), "");
+  fault("write");
   fs.writeSync(writer, "a\n");
   await program.stderr.waitFor(/pausing/);
   const gone = program.stderr.lines().filter((line) => line.includes("out of disk space, delete"));
   assert.equal(gone.length, before.length - 2);
   assert.deepEqual(oldFiles(log), before.slice(-2));
-  fs.rmSync(path.join(faults, "write"));
+  unfault("write");
   await current(log, "a\n");
 });
