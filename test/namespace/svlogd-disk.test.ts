@@ -34,7 +34,7 @@ async function startOnDisk(
     mkdir log
     printf %s "$2" >log/config
     shift 2
-    exec "$@" log`;
+    cat | "$@" log`; // cat, because without a real pipe there is no journal
   const map = isRoot ? [] : ["--map-root-user"];
   const program = start(t, "/usr/bin/unshare", {
     args: [

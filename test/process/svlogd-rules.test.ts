@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import * as fs from "node:fs";
+import path from "node:path";
 import { type TestContext, test } from "node:test";
-import { bin, inTime, run, start } from "../harness.ts";
-import { current, makeLog, oldFiles, read, write } from "../svlogd.ts";
+import { bin, inTime, run, start, waitForFile } from "../harness.ts";
+import { current, makeLog, oldFiles, read, startFaulty, write } from "../svlogd.ts";
 
 const svlogd = bin("svlogd");
 /** Where nobody may send a packet to: the kernel refuses it at once. */
@@ -145,4 +147,24 @@ test("a long stream that is cut anywhere is judged line by line", async (t) => {
   });
   await run(t, svlogd, [log], { input: lines.join("") });
   assert.equal(read(log) === lines.filter((line) => line.startsWith("even")).join(""), true);
+});
+
+/** Waits for room in the pipe. */
+function writeAll(fd: number, text: string): void {
+  const bytes = Buffer.from(text, "latin1");
+  for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at);
+}
+
+test("what waits to be judged does not keep the journal from being emptied", async (t) => {
+  const log = makeLog(t, "s0\n-odd*\n");
+  const lines = Array.from({ length: 60_000 }, (_, i) => `${i} ${"-".repeat(i % 97)}\n`).join("");
+  const { writer } = startFaulty(t, log); // a real pipe, without which there is no journal
+  writeAll(writer, `${lines}od`);
+  await waitForFile(path.join(log, "current"), (text) => text.length === lines.length);
+  assert.equal(read(log) === lines, true);
+  assert.ok(lines.length > 3_000_000);
+  assert.ok(fs.statSync(path.join(log, "pending")).size < 500_000);
+  writeAll(writer, "d\neven\n");
+  await waitForFile(path.join(log, "current"), (text) => text.length === lines.length + 5);
+  assert.equal(read(log) === `${lines}even\n`, true);
 });
