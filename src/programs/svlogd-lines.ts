@@ -106,6 +106,11 @@ export function isJudging({ config }: LogDirectory): boolean {
   return config.rules.length > 0 || config.address !== null;
 }
 
+/** True when lines are sent elsewhere, too. */
+function isTelling({ config }: LogDirectory): boolean {
+  return config.address !== null || config.rules.some(({ kind }) => kind === "e");
+}
+
 /** How far the buffer has lines that can be judged: a line that has begun needs as many bytes as
  * patterns are matched with. `last`: no more will come. */
 export function judgeable({ options, intake }: Lines, last: boolean): number {
@@ -135,24 +140,45 @@ function makeSelected(lines: Lines, directory: LogDirectory, stamp: string, to: 
   let { selected } = directory;
   let made = 0;
   while (at < to) {
-    const end = lineEnd(intake.buffer, at, to);
-    if (!midline) {
-      const isOnlySent = config.address?.only === true;
-      selected = !isOnlySent && judgeLine(lines, config, at, end).log;
-    }
+    const run = nextRun(lines, config, { from: at, to, midline, selected });
+    if (run.selected && made > 0 && isFull(config, size + made, options.lineBytes, midline)) break;
+    selected = run.selected;
     if (!selected) {
-      at = end;
-      midline = intake.buffer[end - 1] !== newline;
+      at = run.to;
+      midline = intake.buffer[at - 1] !== newline;
       continue;
     }
-    if (made > 0 && isFull(config, size + made, options.lineBytes, midline)) break;
-    const part = fill(lines, directory, stamp, { from: at, to: end, midline, made });
+    const part = fill(lines, directory, stamp, { from: at, to: run.to, midline, made });
     at += part.taken;
     made += part.made;
     midline = part.midline;
-    if (at < end) break;
+    if (at < run.to) break;
   }
   return { taken: at - intake.from, made, midline, selected };
+}
+
+/** Lines that are all written, or all not; `selected` says so of one that has begun before. */
+interface Run {
+  readonly from: number;
+  readonly to: number;
+  readonly midline: boolean;
+  readonly selected: boolean;
+}
+
+/** The lines at the begin of the span that have the same fate. */
+function nextRun(lines: Lines, config: Config, span: Run): Run {
+  const { buffer } = lines.intake;
+  const isOnlySent = config.address?.only === true;
+  let { from: to, selected } = span;
+  while (to < span.to) {
+    const end = lineEnd(buffer, to, span.to);
+    const isBegun = span.midline && to === span.from;
+    const verdict = isBegun ? selected : !isOnlySent && judgeLine(lines, config, to, end).log;
+    if (to > span.from && verdict !== selected) break;
+    selected = verdict;
+    to = end;
+  }
+  return { ...span, to, selected };
 }
 
 /** Sends the lines that begin before `to` where a config has them sent, each once, however often
@@ -165,12 +191,13 @@ export function announce(
 ): void {
   const { intake } = lines;
   const { buffer, from } = intake;
-  const judging = directories.filter(isJudging);
+  const telling = directories.filter(isTelling);
+  if (telling.length === 0) return;
   let at = from + intake.announced;
   if (at === from && intake.midline) at = lineEnd(buffer, from, to);
   while (at < to) {
     const end = lineEnd(buffer, at, to);
-    for (const directory of judging) announceLine(lines, directory, stamp, at, end);
+    for (const directory of telling) announceLine(lines, directory, stamp, at, end);
     at = end;
   }
   intake.announced = to - from;
