@@ -273,35 +273,31 @@ function writeCommit(
   if (size < record.length) throw new Trouble("write to pending", home, errnos.ENOSPC);
 }
 
-/** Empties a journal that has grown, but for the line that cannot be judged yet. */
+/** Gives back the space of a journal that has grown. */
 export function trimJournal(intake: Intake, directories: readonly LogDirectory[]): void {
-  if (intake.end <= headerBytes + journalMaxBytes) return;
-  if (intake.short) moveInput(intake, directories);
-  else emptyJournal(intake, directories);
+  if (intake.end > headerBytes + journalMaxBytes) emptyJournal(intake, directories);
 }
 
-/** Moves what is not done to the begin of a journal that has room for it there. Killed before the
- * first commit, a new svlogd finds the journal as it was; before the second, it cuts it. */
+/** Gives back the space of what is done in a journal; false when there is none that could be.
+ * Nothing uncommitted may be in the logs. */
+export function emptyJournal(intake: Intake, directories: readonly LogDirectory[]): boolean {
+  const { done, end, home, midline } = intake;
+  if (!intake.journaled || done === headerBytes || done - headerBytes < end - done) return false;
+  const rest = end - done;
+  if (rest > 0) moveInput(intake, directories);
+  intake.done = headerBytes;
+  intake.end = headerBytes + rest;
+  intake.stale = true; // until the commit has it, nothing may be added
+  demand(sys.ftruncate(intake.fd, intake.end), "truncate pending", home);
+  commitInput(intake, directories, 0, midline);
+  return true;
+}
+
+/** Moves what is not done to the begin of the journal, which has room for it there. Killed before
+ * the commit, a new svlogd finds the journal as it was; after it, it cuts the journal. */
 function moveInput(intake: Intake, directories: readonly LogDirectory[]): void {
   loadInput(intake);
-  const { buffer, from, to, home, midline } = intake;
+  const { buffer, from, to, midline } = intake;
   putInput(intake, bytesOf(buffer, from, to), headerBytes);
-  const end = headerBytes + to - from;
-  writeCommit(intake, directories, headerBytes, midline, end);
-  intake.done = headerBytes;
-  intake.end = end;
-  intake.stale = true; // until the commit has it, nothing may be added
-  demand(sys.ftruncate(intake.fd, end), "truncate pending", home);
-  commitInput(intake, directories, 0, midline);
-}
-
-/** Gives back the space of a journal; false while it has something that is not done. */
-export function emptyJournal(intake: Intake, directories: readonly LogDirectory[]): boolean {
-  if (!intake.journaled || hasInput(intake) || intake.end === headerBytes) return false;
-  demand(sys.ftruncate(intake.fd, headerBytes), "truncate pending", intake.home);
-  intake.end = headerBytes;
-  intake.done = headerBytes;
-  intake.stale = true; // until the commit has it, nothing may be added
-  commitInput(intake, directories, 0, intake.midline);
-  return true;
+  writeCommit(intake, directories, headerBytes, midline, headerBytes + to - from);
 }

@@ -16,6 +16,7 @@ import {
   openDirectory,
   rotationDeadline,
   Trouble,
+  undoAppended,
   type Work,
   warn,
 } from "./svlogd-directory.ts";
@@ -148,9 +149,20 @@ function isWritten(logger: Logger, inputReady: boolean, now: Millis): boolean {
 
 function isRoomMade(logger: Logger, { errno, directory }: Trouble): boolean {
   if (errno !== errnos.ENOSPC && errno !== errnos.EDQUOT) return false;
-  if (emptyJournal(logger.intake, logger.directories)) return true;
+  if (isJournalEmptied(logger)) return true;
   const full = logger.directories.find(({ name }) => name === directory);
   return full !== undefined && makeRoom(full);
+}
+
+/** The journal may be what fills the disk. */
+function isJournalEmptied({ intake, directories }: Logger): boolean {
+  try {
+    for (const directory of directories) if (directory.fd >= 0) undoAppended(directory);
+    return emptyJournal(intake, directories);
+  } catch (error) {
+    if (error instanceof Trouble) return false;
+    throw error;
+  }
 }
 
 function onSignal(logger: Logger, number: number): void {
@@ -206,7 +218,7 @@ function leave({ directories, intake }: Logger): number {
 /** Moves what there is into the logs; true when this was the last. */
 function pump(logger: Logger, inputReady: boolean): boolean {
   const { intake, directories } = logger;
-  if (inputReady) lookAfter(logger);
+  if (inputReady || hasInput(intake)) lookAfter(logger);
   settle(logger);
   trimJournal(intake, directories);
   const isWanted = !hasInput(intake) || intake.short;

@@ -64,14 +64,17 @@ function numbered(from: number, count: number): string {
   return text;
 }
 
+/** All that is in a log; "" while a file gets another name. */
+function soFar(log: string): string {
+  try {
+    return textOf(log);
+  } catch {
+    return "";
+  }
+}
+
 async function hasAll(log: string, count: number): Promise<void> {
-  await eventually("all lines", () => {
-    try {
-      return textOf(log).length >= count * 100;
-    } catch {
-      return false; // a file has been renamed meanwhile
-    }
-  });
+  await eventually("all lines", () => soFar(log).length >= count * 100);
   assert.equal(textOf(log), numbered(0, count));
 }
 
@@ -90,9 +93,7 @@ test("a full disk takes old files where the config allows it", inNamespaces, asy
   write(program, numbered(0, 3000));
   await program.stderr.waitFor(/^svlogd: warning: out of disk space, delete: log\/@\w{24}\.s$/);
   const last = numbered(2999, 1);
-  await eventually("the last line", () => {
-    return fs.readFileSync(path.join(log, "current"), "latin1").endsWith(last);
-  });
+  await eventually("the last line", () => soFar(log).endsWith(last));
   const text = textOf(log);
   assert.equal(text, numbered(3000 - text.length / 100, text.length / 100));
   assert.ok(!program.stderr.lines().some((line) => line.includes("pausing")));
@@ -137,6 +138,20 @@ test("a log directory that is removed is waited for", inNamespaces, async (t) =>
   await sh("mkdir log");
   await hasAll(log, 300);
   assert.equal(oldFiles(log).length, 0); // the config is gone, too
+});
+
+test("what waits for a full disk is not lost with its directory", inNamespaces, async (t) => {
+  const { program, log, sh } = await startOnDisk(t, 512, "s0\n");
+  await sh("head -c 400000 /dev/zero >ballast");
+  write(program, numbered(0, 2000));
+  await program.stderr.waitFor(/pausing/);
+  const done = textOf(log).length / 100; // and whatever part of a line is behind it
+  await sh("rm -r log ballast; mkdir log");
+  const from = Math.floor(done);
+  await eventually("the last line", () => soFar(log).endsWith(numbered(1999, 1)));
+  const text = textOf(log);
+  assert.ok(text.length >= (2000 - from) * 100);
+  assert.equal(text, numbered(2000 - text.length / 100, text.length / 100));
 });
 
 test("a lossy svlogd goes on with its other logs", inNamespaces, async (t) => {
