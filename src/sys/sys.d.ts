@@ -55,17 +55,6 @@ declare const sys: {
   /** Moves at most `size` bytes from a pipe into a file at `offset`, without waiting: 0 when the
    * pipe has no writer left, -EAGAIN when it is empty, -EINVAL where it is no pipe. */
   splice(from: number, to: number, offset: number, size: number): number;
-  /** A socket for sendto(), which does not wait. */
-  udpsocket(): number;
-  /** Sends buffer[from, to) as one packet; `ip` has 32 bits, the first byte on top. */
-  sendto(
-    fd: number,
-    buffer: Uint8Array,
-    from: number,
-    to: number,
-    ip: number,
-    port: number,
-  ): number;
   /** The first `max` bytes of a file; a FIFO is not waited for. */
   readfile(path: Bytes, max: number): Bytes | number;
   fsync(fd: number): number;
@@ -209,6 +198,17 @@ declare const sys: {
     midline: boolean,
     table?: Uint8Array | null,
   ): [number, number, boolean];
+  /** A socket for sendto(), which does not wait. */
+  udpsocket(): number;
+  /** Sends buffer[from, to) as one packet; `ip` has 32 bits, the first byte on top. */
+  sendto(
+    fd: number,
+    buffer: Uint8Array,
+    from: number,
+    to: number,
+    ip: number,
+    port: number,
+  ): number;
 
   readonly O_RDONLY: number;
   readonly O_WRONLY: number;
