@@ -21,6 +21,8 @@ export interface Commit {
   readonly boot: string;
   /** Input before this offset is in the logs. */
   readonly done: number;
+  /** Where the journal ends, whatever its size: while what is left of it is moved to its begin. */
+  readonly end?: number;
   /** The input before it does not end with a newline. */
   readonly midline: boolean;
   readonly files: readonly Place[];
@@ -28,7 +30,8 @@ export interface Commit {
 
 /** One line of text. */
 export function encodeCommit(commit: Commit): string {
-  let line = `${commit.boot} ${commit.done} ${commit.midline ? 1 : 0}`;
+  const end = commit.end === undefined ? "" : `:${commit.end}`;
+  let line = `${commit.boot} ${commit.done}${end} ${commit.midline ? 1 : 0}`;
   for (const { dev, ino, size } of commit.files) line += ` ${dev}:${ino}:${size}`;
   return `${line}\n`;
 }
@@ -36,11 +39,13 @@ export function encodeCommit(commit: Commit): string {
 /** The commit that a journal begins with, or null when there is none. */
 export function decodeCommit(bytes: string): Commit | null {
   const newline = bytes.indexOf("\n");
-  const [boot, done, midline, ...places] = bytes.slice(0, Math.max(newline, 0)).split(" ");
-  if (boot === undefined || done === undefined || midline === undefined) return null;
+  const [boot, extent, midline, ...places] = bytes.slice(0, Math.max(newline, 0)).split(" ");
+  if (boot === undefined || extent === undefined || midline === undefined) return null;
+  const [done = "", end] = extent.split(":");
   const files = places.map(decodePlace).filter((place) => place !== null);
   const valid = Number(done) >= headerBytes && files.length === places.length;
-  return valid ? { boot, done: Number(done), midline: midline === "1", files } : null;
+  const moved = end === undefined ? {} : { end: Number(end) };
+  return valid ? { boot, done: Number(done), ...moved, midline: midline === "1", files } : null;
 }
 
 function decodePlace(text: string): Place | null {
@@ -53,6 +58,8 @@ export interface Recovery {
   readonly fresh: boolean;
   /** Input from here to the journal's end is to be written. */
   readonly done: number;
+  /** The journal's end: it is cut to this. */
+  readonly end: number;
   readonly midline: boolean;
   /** Per `current`: the size to cut it to, null where nothing is to be undone. */
   readonly cuts: readonly (number | null)[];
@@ -66,15 +73,17 @@ export function recover(
   files: readonly (Place | null)[],
 ): Recovery {
   if (commit === null || boot === "" || commit.boot !== boot) {
-    return { fresh: true, done: headerBytes, midline: false, cuts: files.map(() => null) };
+    const cuts = files.map(() => null);
+    return { fresh: true, done: headerBytes, end: headerBytes, midline: false, cuts };
   }
+  const end = commit.end ?? Math.max(journalBytes, headerBytes);
   // A journal is only cut when all of it is done, and committed again right after.
   const done = commit.done > journalBytes ? headerBytes : commit.done;
   const cuts = files.map((file) => {
     const known = commit.files.find((place) => isSame(place, file));
     return file === null || known === undefined || file.size <= known.size ? null : known.size;
   });
-  return { fresh: false, done, midline: commit.midline, cuts };
+  return { fresh: false, done, end, midline: commit.midline, cuts };
 }
 
 function isSame(place: Place, file: Place | null): boolean {

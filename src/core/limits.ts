@@ -11,6 +11,13 @@ export const rescanMs = 5000;
 /** A log or a status that cannot be written: how long until it is tried again. svlogd holds its
  * input meanwhile, a service runs on. */
 export const diskRetryMs = 3000;
+/** A processor of svlogd that has failed is started again after this, and after twice as long
+ * every time up to a minute: a shell costs more than the warning about it is worth. */
+export const processorRetryMs = 1000;
+export const processorRetryMaxMs = 60_000;
+/** A processor that has finished no file for this long is not waited for any more: neither by a
+ * log that is full nor by a svlogd that ends. Longer than compressing a large file takes. */
+export const processorPatienceMs = 60_000;
 /** After a fault in the program itself: keeps a fault that repeats from burning a core. */
 export const faultPauseMs = 1000;
 /** How often an event whose handling failed is tried before it is dropped. */

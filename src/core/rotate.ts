@@ -1,109 +1,7 @@
-// svlogd's decisions: what a config says, when a log is rotated, which old files go.
-import { leadingNumber } from "./args.ts";
-import type { Millis } from "./time.ts";
-
-export interface Config {
-  /** A `current` of this size is rotated; 0: never. */
-  readonly sizeMaxBytes: number;
-  /** How many old files stay after a rotation; 0: all. */
-  readonly keepMax: number;
-  /** How many old files stay while the disk is full; 0, or keepMax and more: no file makes room. */
-  readonly keepMin: number;
-  /** A `current` of this age that is not empty is rotated; 0: at any age. */
-  readonly ageMaxMs: Millis;
-  readonly prefix: string;
-}
-
-export const defaultConfig: Config = {
-  sizeMaxBytes: 1000000,
-  keepMax: 10,
-  keepMin: 10,
-  ageMaxMs: 0,
-  prefix: "",
-};
-
-/** A longer prefix would not leave room for the line in svlogd's buffer. */
-export const prefixMaxBytes = 1000;
-
-export interface ParsedConfig {
-  readonly config: Config;
-  /** Lines that have no effect, and why. */
-  readonly complaints: readonly string[];
-}
-
-/** The settings in the text of a file `config`. */
-export function parseConfig(text: string): ParsedConfig {
-  let config = defaultConfig;
-  const complaints: string[] = [];
-  for (const line of text.split("\n")) {
-    const outcome = parseLine(config, line);
-    if (typeof outcome === "string") complaints.push(`"${line}" in config is ${outcome}`);
-    else config = outcome;
-  }
-  return { config, complaints };
-}
-
-const units: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-  s: { "": 1, k: 1024, m: 1024 * 1024 },
-  n: { "": 1 },
-  N: { "": 1 },
-  t: { "": 1, m: 60, h: 3600 },
-};
-
-/** The config with this line in force, or what is wrong with it. */
-function parseLine(config: Config, line: string): Config | string {
-  const letter = line[0] ?? "#";
-  const value = line.slice(1);
-  switch (letter) {
-    case "#":
-      return config;
-    case "s":
-    case "n":
-    case "N":
-    case "t": {
-      const number = scaled(value, units[letter] ?? {});
-      return number === null ? "not understood" : withNumber(config, letter, number);
-    }
-    case "p":
-      return value.length > prefixMaxBytes
-        ? `longer than ${prefixMaxBytes} bytes`
-        : { ...config, prefix: value };
-    case "!":
-      return "not supported yet: no processor is run";
-    case "u":
-    case "U":
-      return "not supported yet: nothing is sent";
-    case "+":
-    case "-":
-    case "e":
-    case "E":
-      return "not supported yet: every line is written to the log, none to stderr";
-    default:
-      return "not understood";
-  }
-}
-
-function scaled(text: string, factors: Readonly<Record<string, number>>): number | null {
-  const number = leadingNumber(text);
-  if (number === null) return null;
-  let digits = 0;
-  while (digits < text.length && leadingNumber(text.slice(digits)) !== null) digits++;
-  const factor = factors[text.slice(digits)];
-  return factor === undefined ? null : number * factor;
-}
-
-function withNumber(config: Config, letter: "s" | "n" | "N" | "t", number: number): Config {
-  switch (letter) {
-    case "s":
-      return { ...config, sizeMaxBytes: number };
-    case "n":
-      return { ...config, keepMax: number };
-    case "N":
-      return { ...config, keepMin: number };
-    case "t":
-      return { ...config, ageMaxMs: number * 1000 };
-  }
-}
+// svlogd's decisions: when a log is rotated, which old files go, what the processor does next.
+import { processorPatienceMs, processorRetryMaxMs, processorRetryMs } from "./limits.ts";
+import type { Config } from "./logconfig.ts";
+import { decodeTai64n, labelText, type Millis, type Stamp } from "./time.ts";
 
 // --- When to rotate ------------------------------------------------------------------------------
 
@@ -111,7 +9,7 @@ function withNumber(config: Config, letter: "s" | "n" | "N" | "t", number: numbe
  * `lineBytes` is not cut at the maximum. */
 function softMax(config: Config, lineBytes: number): number {
   if (config.sizeMaxBytes === 0) return Number.POSITIVE_INFINITY;
-  return config.sizeMaxBytes > lineBytes ? config.sizeMaxBytes - lineBytes : config.sizeMaxBytes;
+  return config.sizeMaxBytes >= lineBytes ? config.sizeMaxBytes - lineBytes : config.sizeMaxBytes;
 }
 
 /** Bytes that fit before the end of a line is the place to rotate. */
@@ -146,38 +44,112 @@ export function renewedSince(config: Config, since: Millis, now: Millis): Millis
 
 // --- Old files ------------------------------------------------------------------------------
 
-/** Old logs among the names of a directory, the oldest first. */
+const labelLength = 25; // "@" and 24 digits
+
+/** The files with such an ending among the names of a directory, the oldest first. */
+export function filesOf(names: readonly string[], endings: string): string[] {
+  return names.filter((name) => isOldFile(name, endings)).sort();
+}
+
+function isOldFile(name: string, endings: string): boolean {
+  const isNamed = name.length === labelLength + 2 && name[0] === "@" && name[labelLength] === ".";
+  return isNamed && endings.includes(name[labelLength + 1] ?? "?");
+}
+
+/** Old logs, the oldest first: finished, and not yet so. */
 export function oldFiles(names: readonly string[]): string[] {
-  return names.filter(isOldFile).sort();
+  return filesOf(names, "su");
 }
 
-function isOldFile(name: string): boolean {
-  return name.length === 27 && name[0] === "@" && (name.endsWith(".s") || name.endsWith(".u"));
+/** What a file is called without its ending. */
+export function labelOf(name: string): string {
+  return name.slice(0, labelLength);
 }
 
-/** Those that go after a rotation. */
-export function surplusFiles(names: readonly string[], keepMax: number): string[] {
+/** The last of the labels in use; "" when there is none. */
+export function lastLabel(names: readonly string[]): string {
+  return filesOf(names, "sut").map(labelOf).filter(isLabel).pop() ?? "";
+}
+
+/** True for a label of a second before the year 2106. */
+function isLabel(label: string): boolean {
+  if (!label.startsWith("@40000000")) return false;
+  for (let i = 1; i < label.length; i++) {
+    if (!"0123456789abcdef".includes(label[i] ?? "")) return false;
+  }
+  return true;
+}
+
+/** The label of now, or the one behind the last when the clock has been set back: names tell the
+ * order of the files before they tell the time, or the youngest would be the first to go. */
+export function newLabel(now: Stamp, last: string): string {
+  const label = labelText(now);
+  return label > last ? label : labelAfter(last);
+}
+
+/** The label a nanosecond later. */
+export function labelAfter(label: string): string {
+  let bytes = "";
+  for (let i = 1; i < label.length; i += 2) {
+    bytes += String.fromCharCode(Number.parseInt(label.slice(i, i + 2), 16));
+  }
+  const { seconds, nanoseconds } = decodeTai64n(bytes);
+  return nanoseconds < 999_999_999
+    ? labelText({ seconds, nanoseconds: nanoseconds + 1 })
+    : labelText({ seconds: seconds + 1, nanoseconds: 0 });
+}
+
+/** Those that go after a rotation; the one that is being processed stays. */
+export function surplusFiles(names: readonly string[], keepMax: number, processed = ""): string[] {
   const old = oldFiles(names);
-  return keepMax === 0 ? [] : old.slice(0, Math.max(0, old.length - keepMax));
+  if (keepMax === 0) return [];
+  const surplus = old.slice(0, Math.max(0, old.length - keepMax));
+  return surplus.filter((name) => labelOf(name) !== processed);
 }
 
 /** The one that makes room on a full disk, or null: too few are left, or all are to be kept. */
-export function sacrificedFile(names: readonly string[], config: Config): string | null {
+export function sacrificedFile(
+  names: readonly string[],
+  config: Config,
+  processed = "",
+): string | null {
   const { keepMin, keepMax } = config;
   const old = oldFiles(names);
-  return keepMin > 0 && keepMin < keepMax && old.length > keepMin ? (old[0] ?? null) : null;
+  if (keepMin === 0 || keepMin >= keepMax || old.length <= keepMin) return null;
+  return old.find((name) => labelOf(name) !== processed) ?? null;
 }
 
-// --- Characters ------------------------------------------------------------------------------
+// --- The processor ------------------------------------------------------------------------------
+//
+// Files that are to be processed wait as `.u`, so that a log is rotated while the processor runs.
+// It gets one at a time, the oldest first, because each finds the state that the last one left.
+//
+// What the processor has not seen does not go for the sake of `n`: when one more would be too
+// many, the log waits, and so does its input. Not for ever: with no file done for a while, the
+// processor counts as stuck, and the log goes on without it.
 
-/** A table of 256 bytes: what each becomes when `by` replaces
- * the unprintable ones and those in `set`. */
-export function replacements(by: string, set: string): Uint8Array {
-  const table = new Uint8Array(256);
-  const replacement = by.charCodeAt(0);
-  for (let byte = 0; byte < 256; byte++) {
-    const printable = byte >= 32 && byte < 127 && !set.includes(String.fromCharCode(byte));
-    table[byte] = printable || byte === 10 ? byte : replacement;
-  }
-  return table;
+/** How far the processor of a log is. */
+export interface Progress {
+  /** How often it has failed with the file that is next. */
+  readonly failures: number;
+  /** When a file was last done, or the first one came. */
+  readonly since: Millis;
+}
+
+/** Until when a log has to wait before its `current` may be put aside; null: it need not. */
+export function heldUntil(
+  names: readonly string[],
+  config: Config,
+  progress: Progress,
+  now: Millis,
+): Millis | null {
+  if (config.processor === "" || config.keepMax === 0) return null;
+  if (filesOf(names, "u").length < config.keepMax) return null;
+  const until = progress.since + processorPatienceMs;
+  return now < until ? until : null;
+}
+
+/** How long a processor that has failed so often is left alone. */
+export function processorPauseMs(failures: number): Millis {
+  return Math.min(processorRetryMs * 2 ** (failures - 1), processorRetryMaxMs);
 }

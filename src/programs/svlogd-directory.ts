@@ -1,26 +1,31 @@
 // One log directory of svlogd: its lock, its config, `current` and the old files.
 
 import type { Place } from "../core/journal.ts";
+import { type Config, defaultConfig, parseConfig } from "../core/logconfig.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
 import {
   ageDeadline,
-  type Config,
-  defaultConfig,
+  filesOf,
+  heldUntil,
   isFull,
-  parseConfig,
+  labelAfter,
+  labelOf,
+  lastLabel,
+  newLabel,
+  type Progress,
   renewedSince,
   sacrificedFile,
   surplusFiles,
 } from "../core/rotate.ts";
-import { labelText, type Millis, type Stamp } from "../core/time.ts";
+import type { Millis } from "../core/time.ts";
 import { close, complain } from "../sys/posix.ts";
 
 export interface LogDirectory {
   readonly name: string;
   /** Messages of what is done. */
   readonly verbose: boolean;
-  readonly lock: number;
-  readonly config: Config;
+  lock: number;
+  config: Config;
   /** `current`; -1 while there is none. */
   fd: number;
   dev: number;
@@ -33,6 +38,35 @@ export interface LogDirectory {
   since: Millis;
   /** It is to be rotated whatever its size. */
   asked: boolean;
+  /** A `current` has been opened, so that one that is not there has been put aside. */
+  begun: boolean;
+  /** The last label of a file. */
+  label: string;
+  /** A file has been put aside: old ones may be too many. */
+  crowded: boolean;
+  readonly work: Work;
+  /** The line that has begun is written. */
+  selected: boolean;
+  /** Complaints that go into the log itself, before the next line. */
+  notes: string;
+  /** Of a lossy svlogd, while the disk is in trouble: when it is tried again; else null. */
+  retryAt: Millis | null;
+  /** Lines that were not written since then. */
+  dropped: number;
+}
+
+/** What the processor of a log does. */
+export interface Work extends Progress {
+  /** Its process; 0 while none runs. */
+  pid: number;
+  /** The label of the file that it has. */
+  label: string;
+  /** Where it writes to. */
+  output: number;
+  failures: number;
+  since: Millis;
+  /** When it may be started; null: there is nothing for it to do. */
+  startAt: Millis | null;
 }
 
 /** Something on the disk that has to get better: the input is held until it does. */
@@ -61,11 +95,11 @@ function demandValue<T>(result: T | number, what: string, directory: string): T 
   return result;
 }
 
-function warn(what: string, why: string): void {
+export function warn(what: string, why: string): void {
   complain(sentence("svlogd", "warning", what, why));
 }
 
-function inform(directory: LogDirectory, what: string): void {
+export function inform(directory: LogDirectory, what: string): void {
   if (directory.verbose) complain(`svlogd: info: ${what}`);
 }
 
@@ -74,30 +108,70 @@ function inform(directory: LogDirectory, what: string): void {
 const configMaxBytes = 65536;
 const executable = 0o100;
 
-/** Takes a directory's lock and reads its config; null after a warning. */
-export function openDirectory(name: string, verbose: boolean): LogDirectory | null {
-  const there = sys.open(name, sys.O_RDONLY | sys.O_NONBLOCK, 0);
-  if (there < 0) return refused("open log directory", name, -there);
+/** Takes a directory's lock and reads its config. A processor that still works for it, from
+ * before it was closed, goes on as `work`. */
+export function openDirectory(name: string, verbose: boolean, work?: Work): LogDirectory {
+  const now = sys.monotonic();
+  return {
+    ...takeDirectory(name, verbose),
+    ...{ name, verbose, fd: -1, dev: 0, ino: 0, size: 0, written: 0, since: 0, asked: false },
+    work: work ?? { pid: 0, label: "", output: -1, failures: 0, since: now, startAt: now },
+    ...{ crowded: false, selected: true, notes: "", retryAt: null, dropped: 0 },
+  };
+}
+
+type Taken = Pick<LogDirectory, "lock" | "config" | "label" | "begun">;
+
+function takeDirectory(name: string, verbose: boolean): Taken {
+  const there = demand(
+    sys.open(name, sys.O_RDONLY | sys.O_NONBLOCK, 0),
+    "open log directory",
+    name,
+  );
   const stat = sys.fstat(there);
   close(there);
   if (typeof stat === "number" || (stat.mode & 0o170000) !== 0o040000) {
-    return refused("change directory", name, errnos.ENOTDIR);
+    throw new Trouble("change directory", name, errnos.ENOTDIR);
   }
-  const lock = sys.open(`${name}/lock`, sys.O_WRONLY | sys.O_NONBLOCK | sys.O_CREAT, 0o600);
-  if (lock < 0) return refused("lock directory", name, -lock);
+  const flags = sys.O_WRONLY | sys.O_NONBLOCK | sys.O_CREAT;
+  const lock = demand(sys.open(`${name}/lock`, flags, 0o600), "lock directory", name);
   const locked = sys.flock(lock, sys.LOCK_EX | sys.LOCK_NB);
-  if (locked < 0) {
-    close(lock);
-    return refused("lock directory", name, -locked);
-  }
-  const config = readConfig(name, verbose);
-  const state = { fd: -1, dev: 0, ino: 0, size: 0, written: 0, since: 0, asked: false };
-  return { name, verbose, lock, config, ...state };
+  if (locked < 0) close(lock);
+  demand(locked, "lock directory", name);
+  const names = sys.readdir(name);
+  const label = typeof names === "number" ? "" : lastLabel(names);
+  return { lock, config: readConfig(name, verbose), label, begun: false };
 }
 
-function refused(what: string, name: string, errno: number): null {
+/** True when `current` is not the file any more that has its name, or has none: somebody has
+ * removed or replaced it, or the directory. */
+export function isGone({ name, fd, dev, ino }: LogDirectory): boolean {
+  if (fd < 0) return false;
+  const stat = sys.stat(`${name}/current`);
+  if (typeof stat === "number") return stat === -errnos.ENOENT || stat === -errnos.ENOTDIR;
+  return stat.dev !== dev || stat.ino !== ino;
+}
+
+/** Lets go of a directory whose files are not what they were. */
+export function abandonDirectory(directory: LogDirectory): void {
+  const { name, fd, lock } = directory;
+  warn("current was removed or replaced", name);
+  close(fd);
+  close(lock);
+  directory.fd = -1;
+  directory.lock = -1;
+}
+
+/** Takes a directory again that was abandoned. */
+export function resumeDirectory(directory: LogDirectory): void {
+  const { name, verbose } = directory;
+  Object.assign(directory, takeDirectory(name, verbose));
+  directory.work.startAt ??= 0;
+  directory.notes = "";
+}
+
+function refused(what: string, name: string, errno: number): void {
   warn(`unable to ${what}: ${name}`, reason(errno));
-  return null;
 }
 
 function readConfig(name: string, verbose: boolean): Config {
@@ -106,9 +180,9 @@ function readConfig(name: string, verbose: boolean): Config {
     if (text !== -errnos.ENOENT) refused("read config", name, -text);
     return defaultConfig;
   }
-  if (verbose) complain(`svlogd: info: read: ${name}/config`);
-  const { config, complaints } = parseConfig(text);
-  for (const complaint of complaints) warn(name, complaint);
+  if (verbose && text !== "") complain(`svlogd: info: read: ${name}/config`);
+  const { config, complaints } = parseConfig(text, name);
+  for (const complaint of complaints) warn(complaint, "");
   return config;
 }
 
@@ -137,9 +211,15 @@ export function openCurrent(directory: LogDirectory, now: Millis): void {
   if (typeof stat === "number" && stat !== -errnos.ENOENT)
     throw new Trouble("stat current", name, -stat);
   const unclean = typeof stat !== "number" && size > 0 && (stat.mode & executable) === 0;
-  if (unclean) demand(sys.rename(path, freeName(name, ".u")), "rename current", name);
+  if (unclean) {
+    demand(sys.rename(path, freeName(directory, ".u")), "rename current", name);
+    directory.work.startAt ??= now;
+    directory.crowded = true;
+  }
   adoptCurrent(directory, now, "open current");
-  inform(directory, `${size > 0 && !unclean ? "append" : "new"}: ${path}`);
+  directory.begun = true;
+  const isNew = typeof stat === "number" || unclean;
+  inform(directory, `${isNew ? "new" : "append"}: ${path}`);
 }
 
 /** Opens `current`, which may be there. */
@@ -171,6 +251,17 @@ export function appendBytes(directory: LogDirectory, bytes: Uint8Array, size: nu
     at += demand(sys.write(directory.fd, bytes, at, size), "write to current", directory.name);
   }
   directory.written = (before ?? 0) + size;
+}
+
+/** Appends the complaints that are to be in the log; the same about Trouble. */
+export function appendNotes(directory: LogDirectory): void {
+  const before = directory.written;
+  directory.written = null;
+  for (let rest = directory.notes; rest !== ""; ) {
+    rest = rest.slice(demand(sys.write(directory.fd, rest), "write to current", directory.name));
+  }
+  directory.written = (before ?? 0) + directory.notes.length;
+  directory.notes = "";
 }
 
 /** Takes back what was written since the last commit. */
@@ -207,16 +298,21 @@ export function renewAge(directory: LogDirectory, now: Millis): void {
 
 /** Puts `current` aside; there is none afterwards. Nothing uncommitted may be in it. */
 export function putAside(directory: LogDirectory): void {
-  const { name, fd, size } = directory;
+  const { name, fd, size, config, work } = directory;
   const path = `${name}/current`;
   demand(sys.fsync(fd), "fsync current logfile", name);
   demand(sys.fchmod(fd, 0o744), "set mode of current", name);
-  const target = freeName(name, ".s");
+  const target = freeName(directory, config.processor === "" ? ".s" : ".u");
   inform(directory, `rename: ${path} ${target.slice(name.length + 1)} ${size}`);
   demand(sys.rename(path, target), "rename current", name);
   directory.fd = -1;
   directory.asked = false;
+  directory.crowded = true;
   close(fd);
+  if (config.processor === "") return;
+  const now = sys.monotonic();
+  if (work.pid === 0 && work.startAt === null) work.since = now;
+  work.startAt ??= now;
 }
 
 /** Begins a `current` after putAside(). */
@@ -224,43 +320,57 @@ export function beginCurrent(directory: LogDirectory, now: Millis): void {
   adoptCurrent(directory, now, "create new current");
 }
 
-/** A name of now that no file has, nor had before a processor or we gave it another ending. */
-function freeName(name: string, ending: string): string {
+/** A name that no file has, nor had before a processor or we gave it another ending. */
+function freeName(directory: LogDirectory, ending: string): string {
+  const { name } = directory;
   const [seconds, nanoseconds] = sys.realtime();
-  for (let stamp: Stamp = { seconds, nanoseconds }; ; stamp = after(stamp)) {
-    const label = `${name}/${labelText(stamp)}`;
-    if (!isThere(`${label}.s`) && !isThere(`${label}.u`)) return `${label}${ending}`;
-  }
+  let label = newLabel({ seconds, nanoseconds }, directory.label);
+  while (isThere(`${name}/${label}.s`) || isThere(`${name}/${label}.u`)) label = labelAfter(label);
+  directory.label = label;
+  return `${name}/${label}${ending}`;
 }
 
 function isThere(path: string): boolean {
   return sys.lstat(path) !== -errnos.ENOENT;
 }
 
-function after({ seconds, nanoseconds }: Stamp): Stamp {
-  return nanoseconds === 999999999
-    ? { seconds: seconds + 1, nanoseconds: 0 }
-    : { seconds, nanoseconds: nanoseconds + 1 };
+/** Until when `current` may not be put aside: the processor is behind. null: it may. */
+export function waitUntil(directory: LogDirectory, now: Millis): Millis | null {
+  const { config, name, work } = directory;
+  if (config.processor === "" || (FAULTS && sys.fault("impatient"))) return null;
+  const names = sys.readdir(name);
+  return typeof names === "number" ? null : heldUntil(names, config, work, now);
 }
 
-/** Removes the old files that are too many. */
+/** Removes the old files that are too many, and what processors have left. */
 export function pruneOldFiles(directory: LogDirectory): void {
-  const names = sys.readdir(directory.name);
-  if (typeof names === "number") return void refused("read directory", directory.name, -names);
-  for (const old of surplusFiles(names, directory.config.keepMax)) {
-    inform(directory, `delete: ${directory.name}/${old}`);
-    const result = sys.unlink(`${directory.name}/${old}`);
-    if (result < 0) refused("unlink oldest logfile", `${directory.name}/${old}`, -result);
+  directory.crowded = false;
+  const { name, config, work } = directory;
+  const names = sys.readdir(name);
+  if (typeof names === "number") return void refused("read directory", name, -names);
+  const processed = work.pid === 0 ? "" : work.label;
+  for (const file of filesOf(names, "t")) {
+    if (labelOf(file) === processed) continue;
+    const result = sys.unlink(`${name}/${file}`);
+    if (result < 0) refused("unlink processor leftover", file, -result);
+  }
+  for (const old of surplusFiles(names, config.keepMax, processed)) {
+    if (config.processor !== "" && old.endsWith("u")) {
+      warn("processor is stuck, delete unprocessed", `${name}/${old}`);
+    } else inform(directory, `delete: ${name}/${old}`);
+    const result = sys.unlink(`${name}/${old}`);
+    if (result < 0) refused("unlink oldest logfile", name, -result);
   }
 }
 
 /** Removes the oldest file from a full disk; false when none may go. */
-export function makeRoom(directory: LogDirectory): boolean {
-  const names = sys.readdir(directory.name);
-  const old = typeof names === "number" ? null : sacrificedFile(names, directory.config);
+export function makeRoom({ name, config, work }: LogDirectory): boolean {
+  const names = sys.readdir(name);
+  const processed = work.pid === 0 ? "" : work.label;
+  const old = typeof names === "number" ? null : sacrificedFile(names, config, processed);
   if (old === null) return false;
-  warn("out of disk space, delete", `${directory.name}/${old}`);
-  return sys.unlink(`${directory.name}/${old}`) === 0;
+  warn("out of disk space, delete", `${name}/${old}`);
+  return sys.unlink(`${name}/${old}`) === 0;
 }
 
 // --- Closing ------------------------------------------------------------------------------
@@ -278,5 +388,5 @@ export function closeDirectory(directory: LogDirectory): void {
     close(fd);
   }
   directory.fd = -1;
-  close(directory.lock);
+  if (directory.lock >= 0) close(directory.lock);
 }

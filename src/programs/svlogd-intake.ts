@@ -52,6 +52,10 @@ export interface Intake {
   to: number;
   /** What was taken last does not end with a newline. */
   midline: boolean;
+  /** More is wanted before the line that has begun in the buffer can be judged. */
+  short: boolean;
+  /** So much of what is in the buffer has gone to those who are told of it before the logs. */
+  announced: number;
   /** The files are others than the last commit says. */
   stale: boolean;
 }
@@ -69,6 +73,8 @@ export function newIntake(): Intake {
     from: 0,
     to: 0,
     midline: false,
+    short: false,
+    announced: 0,
     stale: true,
   };
 }
@@ -84,6 +90,7 @@ export function openJournal(intake: Intake, directories: readonly LogDirectory[]
   if (!hasInput(intake) && !directories.some(({ name }) => name === intake.home)) {
     removeJournal(intake);
   }
+  const rest = orphanedInput(intake);
   closeJournal(intake);
   const [first] = directories;
   const leftover = directories.find(({ name }) => typeof sys.lstat(journalPath(name)) !== "number");
@@ -96,7 +103,7 @@ export function openJournal(intake: Intake, directories: readonly LogDirectory[]
   if (typeof header === "number") throw new Trouble("read pending", home, -header);
   if (typeof stat === "number") throw new Trouble("stat pending", home, -stat);
   const places = directories.map(currentPlace);
-  const { fresh, done, midline, cuts } = recover(
+  const { fresh, done, end, midline, cuts } = recover(
     decodeCommit(header),
     intake.boot,
     stat.size,
@@ -106,12 +113,47 @@ export function openJournal(intake: Intake, directories: readonly LogDirectory[]
     const cut = cuts[index];
     if (typeof cut === "number") cutCurrent(directory, cut);
   });
-  if (fresh) demand(sys.ftruncate(intake.fd, 0), "truncate pending", home);
-  intake.end = fresh ? headerBytes : Math.max(stat.size, headerBytes);
+  if (fresh || end < stat.size)
+    demand(sys.ftruncate(intake.fd, fresh ? 0 : end), "truncate pending", home);
+  intake.end = end;
   intake.done = done;
   intake.midline = fresh ? intake.midline : midline;
   intake.from = 0;
   intake.to = 0;
+  intake.short = false;
+  if (rest !== "") intake.end += putInput(intake, rest, end);
+}
+
+/** What is only in a journal that has no name any more: somebody has removed it. */
+function orphanedInput(intake: Intake): string {
+  const { fd, home } = intake;
+  if (fd < 0 || intake.done >= intake.end) return "";
+  const ours = sys.fstat(fd);
+  const named = sys.stat(journalPath(home));
+  const isSame =
+    typeof ours !== "number" &&
+    typeof named !== "number" &&
+    ours.ino === named.ino &&
+    ours.dev === named.dev;
+  if (isSame) return "";
+  intake.from = 0;
+  intake.to = 0;
+  loadInput(intake);
+  return bytesOf(intake.buffer, intake.from, intake.to);
+}
+
+/** Puts input into the journal; its size. */
+function putInput({ fd, home }: Intake, text: string, offset: number): number {
+  const size = demand(sys.pwrite(fd, text, offset), "write to pending", home);
+  if (size < text.length) throw new Trouble("write to pending", home, errnos.ENOSPC);
+  return size;
+}
+
+/** bytes[from, to) as a string. */
+export function bytesOf(bytes: Uint8Array, from: number, to: number): string {
+  let text = "";
+  for (let i = from; i < to; i++) text += String.fromCharCode(bytes[i] ?? 0);
+  return text;
 }
 
 /** Leaves the journal as it is for the next svlogd. */
@@ -131,19 +173,32 @@ export function hasInput(intake: Intake): boolean {
   return intake.from < intake.to || intake.done < intake.end;
 }
 
-/** Takes at most `size` bytes from stdin, which is ready; false at its end. */
+/** Takes at most `size` bytes from stdin, which is ready, behind what is in the buffer; false at
+ * its end. */
 export function takeInput(intake: Intake, size: number): boolean {
-  if (!intake.journaled) return readInput(intake, size);
-  const moved = sys.splice(0, intake.fd, intake.end, size);
+  const room = Math.min(size, intake.buffer.length - (intake.to - intake.from));
+  intake.short = false;
+  if (!intake.journaled) return readInput(intake, room);
+  const moved = sys.splice(0, intake.fd, intake.end, room);
   if (moved >= 0) {
     intake.end += moved;
+    intake.from = 0; // all of it comes from the journal
+    intake.to = 0;
     return moved > 0;
   }
   if (moved === -errnos.EAGAIN || moved === -errnos.EINTR) return true;
   if (diskErrors.includes(-moved)) throw new Trouble("write to pending", intake.home, -moved);
-  removeJournal(intake); // stdin is no pipe, or the file system cannot do it
+  dropJournal(intake); // stdin is no pipe, or the file system cannot do it
+  return readInput(intake, room);
+}
+
+/** Goes on without a journal; what is in it that is not done is in the buffer. */
+export function dropJournal(intake: Intake): void {
+  loadInput(intake);
+  removeJournal(intake);
   intake.journaled = false;
-  return readInput(intake, size);
+  intake.done = headerBytes;
+  intake.end = headerBytes;
 }
 
 const diskErrors: readonly number[] = [
@@ -155,14 +210,18 @@ const diskErrors: readonly number[] = [
 ];
 
 function readInput(intake: Intake, size: number): boolean {
-  const got = sys.read(0, intake.buffer, 0, size);
+  const { buffer, from, to } = intake;
+  const begun = to - from;
+  if (from > 0) buffer.copyWithin(0, from, to);
+  intake.from = 0;
+  intake.to = begun;
+  const got = sys.read(0, buffer, begun, begun + size);
   if (got === -errnos.EAGAIN || got === -errnos.EINTR) return true;
   if (got < 0) {
     complain(sentence("svlogd", "warning", "unable to read standard input", reason(-got)));
     return false;
   }
-  intake.from = 0;
-  intake.to = got;
+  intake.to += got;
   return got > 0;
 }
 
@@ -189,6 +248,7 @@ export function commitInput(
     intake.done += taken;
   }
   intake.from += taken;
+  intake.announced = Math.max(0, intake.announced - taken);
   intake.midline = midline;
   intake.stale = false;
   for (const directory of directories) directory.size = directory.written ?? directory.size;
@@ -199,6 +259,7 @@ function writeCommit(
   directories: readonly LogDirectory[],
   done: number,
   midline: boolean,
+  end?: number,
 ): void {
   const { boot, fd, home } = intake;
   const files = directories.map(({ dev, ino, written, size }) => ({
@@ -206,23 +267,37 @@ function writeCommit(
     ino,
     size: written ?? size,
   }));
-  const record = encodeCommit({ boot, done, midline, files });
+  const extent = end === undefined ? { done } : { done, end };
+  const record = encodeCommit({ boot, ...extent, midline, files });
   const size = demand(sys.pwrite(fd, record, 0), "write to pending", home);
   if (size < record.length) throw new Trouble("write to pending", home, errnos.ENOSPC);
 }
 
-/** Empties a journal that has grown, once all of it is done. */
+/** Gives back the space of a journal that has grown. */
 export function trimJournal(intake: Intake, directories: readonly LogDirectory[]): void {
   if (intake.end > headerBytes + journalMaxBytes) emptyJournal(intake, directories);
 }
 
-/** Gives back the space of a journal; false while it has something that is not done. */
+/** Gives back the space of what is done in a journal; false when there is none that could be.
+ * Nothing uncommitted may be in the logs. */
 export function emptyJournal(intake: Intake, directories: readonly LogDirectory[]): boolean {
-  if (!intake.journaled || hasInput(intake) || intake.end === headerBytes) return false;
-  demand(sys.ftruncate(intake.fd, headerBytes), "truncate pending", intake.home);
-  intake.end = headerBytes;
+  const { done, end, home, midline } = intake;
+  if (!intake.journaled || done === headerBytes || done - headerBytes < end - done) return false;
+  const rest = end - done;
+  if (rest > 0) moveInput(intake, directories);
   intake.done = headerBytes;
+  intake.end = headerBytes + rest;
   intake.stale = true; // until the commit has it, nothing may be added
-  commitInput(intake, directories, 0, intake.midline);
+  demand(sys.ftruncate(intake.fd, intake.end), "truncate pending", home);
+  commitInput(intake, directories, 0, midline);
   return true;
+}
+
+/** Moves what is not done to the begin of the journal, which has room for it there. Killed before
+ * the commit, a new svlogd finds the journal as it was; after it, it cuts the journal. */
+function moveInput(intake: Intake, directories: readonly LogDirectory[]): void {
+  loadInput(intake);
+  const { buffer, from, to, midline } = intake;
+  putInput(intake, bytesOf(buffer, from, to), headerBytes);
+  writeCommit(intake, directories, headerBytes, midline, headerBytes + to - from);
 }

@@ -1,6 +1,6 @@
 // The options that svlogd is called with.
 import { leadingNumber, parseArgs } from "../core/args.ts";
-import { replacements } from "../core/rotate.ts";
+import { replacements } from "../core/selection.ts";
 
 const defaultLineBytes = 1000;
 const defaultBufferBytes = 1024;
@@ -15,14 +15,18 @@ export interface Options {
   readonly table: Uint8Array | null;
   /** Lines up to this length are not cut by a rotation. */
   readonly lineBytes: number;
+  /** Lines that cannot be written are dropped. */
+  readonly lossy: boolean;
   readonly names: readonly string[];
 }
 
-/** The options, or null when the call is wrong. */
-export function parseOptions(argv: readonly string[]): Options | null {
-  const args = parseArgs(argv, "tvr:R:l:b:");
+/** The options, or what to say about a wrong call. */
+export function parseOptions(argv: readonly string[], usage: string): Options | string[] {
+  const args = parseArgs(argv, "tvVLr:R:l:b:");
+  const usageLine = `usage: ${argv[0]} ${usage}\n`;
   let stamp = 0;
   let verbose = false;
+  let lossy = false;
   let by: string | null = null;
   let set: string | null = null;
   let lineBytes = 0;
@@ -35,8 +39,13 @@ export function parseOptions(argv: readonly string[]): Options | null {
       case "v":
         verbose = true;
         break;
+      case "V":
+        return [`trinit ${VERSION}`, usageLine];
+      case "L":
+        lossy = true;
+        break;
       case "r":
-        if (value.length !== 1) return null;
+        if (value.length !== 1) return [usageLine];
         by = value;
         break;
       case "R":
@@ -53,8 +62,9 @@ export function parseOptions(argv: readonly string[]): Options | null {
   lineBytes ||= defaultLineBytes;
   bufferBytes ||= defaultBufferBytes;
   const names = args.operands;
-  if (!args.valid || names.length === 0 || names.length > directoriesMax) return null;
-  if (bufferBytes <= lineBytes) return null;
+  if (args.complaint !== undefined) return [`svlogd: ${args.complaint}`, usageLine];
+  if (names.length === 0 || names.length > directoriesMax) return [usageLine];
+  if (bufferBytes <= lineBytes) return [usageLine];
   const table = by === null && set === null ? null : replacements(by ?? "_", set ?? "");
-  return { stamp, verbose, table, lineBytes, names };
+  return { stamp, verbose, table, lineBytes, lossy, names };
 }

@@ -1,144 +1,168 @@
 // svlogd: writes its input into log directories, rotates them and stamps the lines. What a config
-// means and when to rotate is decided in core/rotate.ts; how nothing is lost when svlogd is killed
-// is told in svlogd-intake.ts.
+// means is decided in core/logconfig.ts and core/selection.ts, when to rotate in core/rotate.ts;
+// how nothing is lost when svlogd is killed is told in svlogd-intake.ts.
 import { signals } from "../core/commands.ts";
-import { diskRetryMs } from "../core/limits.ts";
+import { diskRetryMs, processorPatienceMs } from "../core/limits.ts";
 import { errnos, sentence } from "../core/message.ts";
-import { hardRoom, prefixMaxBytes, softRoom } from "../core/rotate.ts";
-import { labelText, type Millis, utcText } from "../core/time.ts";
-import { type Outcome, openSignals, readSignals, runTurns } from "../sys/loop.ts";
+import type { Millis } from "../core/time.ts";
+import { type Outcome, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
 import { complain } from "../sys/posix.ts";
 import {
-  appendBytes,
-  beginCurrent,
+  abandonDirectory,
   closeDirectory,
-  isRotationDue,
+  isGone,
   type LogDirectory,
   makeRoom,
-  openCurrent,
   openDirectory,
-  pruneOldFiles,
-  putAside,
-  renewAge,
   rotationDeadline,
   Trouble,
   undoAppended,
+  type Work,
+  warn,
 } from "./svlogd-directory.ts";
 import {
   chunkBytes,
   closeJournal,
-  commitInput,
   emptyJournal,
   hasInput,
-  type Intake,
-  loadInput,
   newIntake,
-  openJournal,
   removeJournal,
   takeInput,
   trimJournal,
 } from "./svlogd-intake.ts";
+import { newLines } from "./svlogd-lines.ts";
 import { type Options, parseOptions } from "./svlogd-options.ts";
+import { onProcessorEnd, startProcessor } from "./svlogd-processor.ts";
+import { endLine, Held, outDeadline, settle, type Writer, writePart } from "./svlogd-writer.ts";
 
-export const usage = "[-ttv] [-r c] [-R abc] [-l len] [-b buflen] dir ...";
+export const usage = "[-ttv] [-L] [-r c] [-R abc] [-l len] [-b buflen] dir ...";
 
 const who = "svlogd";
-const stampMaxBytes = 32;
-/** A whole chunk without a newline fits behind a stamp, and so does one of short lines. */
-const outputBytes = 2 * chunkBytes + stampMaxBytes + prefixMaxBytes;
 
-interface Logger {
-  readonly options: Options;
+interface Logger extends Writer {
   readonly signalFd: number;
-  readonly intake: Intake;
-  readonly output: Uint8Array;
-  directories: LogDirectory[];
-  /** Every `current` has been opened. */
-  ready: boolean;
-  /** Something is wrong with a disk: when to try again. */
+  /** Something is wrong with a disk, or a processor is behind: when to try again. */
   retryAt: Millis | null;
   /** Told to end, at the end of the line. */
   ending: boolean;
-  /** The input has ended. */
-  ended: boolean;
+  /** All is written: until when processors may take to end; null: it is not. */
+  leaveAt: Millis | null;
 }
 
 export function main(argv: readonly string[]): Outcome {
-  const options = parseOptions(argv);
-  if (options === null) {
-    complain(`usage: ${argv[0]} ${usage}\n`);
+  const options = parseOptions(argv, usage);
+  if (Array.isArray(options)) {
+    for (const line of options) complain(line);
     return 111;
   }
-  const numbers = [signals.TERM, signals.HUP, signals.ALRM];
+  const signalFd = openSignals([signals.TERM, signals.HUP, signals.ALRM, signals.CHLD]);
+  const intake = newIntake();
   const logger: Logger = {
-    options,
-    signalFd: openSignals(numbers),
-    intake: newIntake(),
-    output: sys.buffer(outputBytes),
-    directories: openDirectories(options),
-    ready: false,
-    retryAt: null,
-    ending: false,
-    ended: false,
+    ...{ options, signalFd, intake, lines: newLines(options, intake) },
+    directories: openDirectories(options, []),
+    ...{ ready: false, retryAt: null, ending: false, ended: false, leaveAt: null },
   };
   return runTurns({ who, state: logger, fds: descriptors, deadline: nextDeadline, turn });
 }
 
 /** The input is held back while a directory cannot be written. */
-function descriptors({ signalFd, retryAt }: Logger): readonly number[] {
-  return retryAt === null ? [signalFd, 0] : [signalFd];
+function descriptors({ signalFd, retryAt, leaveAt }: Logger): readonly number[] {
+  return retryAt === null && leaveAt === null ? [signalFd, 0] : [signalFd];
 }
 
-function openDirectories(options: Options): LogDirectory[] {
-  const opened = options.names.map((name) => openDirectory(name, options.verbose));
-  const directories = opened.filter((directory) => directory !== null);
-  if (directories.length === 0) {
-    complain(sentence(who, "fatal", "no functional log directories."));
+function openDirectories(options: Options, before: readonly LogDirectory[]): LogDirectory[] {
+  const opened: LogDirectory[] = [];
+  for (const name of options.names) {
+    const old = before.find((directory) => directory.name === name);
+    const directory = openOrWarn(name, options, old?.work);
+    if (directory === null) continue;
+    directory.selected = old?.selected ?? true;
+    opened.push(directory);
   }
-  return directories;
+  if (opened.length === 0) complain(sentence(who, "fatal", "no functional log directories."));
+  return opened;
+}
+
+function openOrWarn(name: string, { verbose }: Options, work?: Work): LogDirectory | null {
+  try {
+    return openDirectory(name, verbose, work);
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error;
+    warn(error.message, "");
+    return null;
+  }
 }
 
 // --- Turns ------------------------------------------------------------------------------
 
-function nextDeadline(logger: Logger): Millis | null {
-  if (logger.retryAt !== null) return logger.retryAt;
-  let first: Millis | null = null;
-  for (const directory of logger.directories) {
-    const at = rotationDeadline(directory);
-    if (at !== null && (first === null || at < first)) first = at;
+function nextDeadline({ directories, intake, retryAt, leaveAt }: Logger): Millis | null {
+  if (leaveAt !== null) return leaveAt;
+  let first = retryAt;
+  for (const directory of directories) {
+    const { work } = directory;
+    if (work.pid === 0) first = earlier(first, work.startAt);
+    if (directory.retryAt !== null) first = earlier(first, outDeadline(intake, directory));
+    else if (retryAt === null) first = earlier(first, rotationDeadline(directory));
   }
   return first;
 }
 
+function earlier(a: Millis | null, b: Millis | null): Millis | null {
+  if (a === null || b === null) return a ?? b;
+  return Math.min(a, b);
+}
+
 function turn(logger: Logger, ready: readonly number[]): number | null {
-  const inputReady = ready.includes(0);
   for (const number of readSignals(logger.signalFd)) onSignal(logger, number);
   if (logger.directories.length === 0) return 111;
+  const now = sys.monotonic();
+  for (const directory of logger.directories) startProcessor(directory, now);
+  if (logger.leaveAt === null) {
+    if (!isWritten(logger, ready.includes(0), now)) return null;
+    logger.leaveAt = now + processorPatienceMs;
+    for (const directory of logger.directories) startProcessor(directory, now);
+  }
+  const isProcessing = logger.directories.some(({ work }) => work.pid !== 0);
+  return isProcessing && now < logger.leaveAt ? null : leave(logger);
+}
+
+/** Writes what there is; true when this was the last. */
+function isWritten(logger: Logger, inputReady: boolean, now: Millis): boolean {
   if (logger.retryAt !== null) {
     // What is in the journal is safe there: a full disk is no reason to hold up whoever ends us.
-    if (logger.ending && logger.intake.journaled) return leave(logger, false);
-    if (sys.monotonic() < logger.retryAt) return null;
+    if (logger.ending && logger.intake.journaled) return true;
+    if (now < logger.retryAt) return false;
     logger.retryAt = null;
   }
   for (;;) {
     try {
-      return pump(logger, inputReady) ? leave(logger, true) : null;
+      return pump(logger, inputReady);
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
-      if (!isRoomMade(logger, error)) {
-        complain(`${who}: pausing: ${error.message}`);
-        logger.retryAt = sys.monotonic() + diskRetryMs;
-        return null;
-      }
+      if (isRoomMade(logger, error)) continue;
+      if (!(error instanceof Held)) complain(`${who}: pausing: ${error.message}`);
+      logger.retryAt = error instanceof Held ? error.until : sys.monotonic() + diskRetryMs;
+      return false;
     }
   }
 }
 
 function isRoomMade(logger: Logger, { errno, directory }: Trouble): boolean {
   if (errno !== errnos.ENOSPC && errno !== errnos.EDQUOT) return false;
-  if (emptyJournal(logger.intake, logger.directories)) return true;
+  if (isJournalEmptied(logger)) return true;
   const full = logger.directories.find(({ name }) => name === directory);
   return full !== undefined && makeRoom(full);
+}
+
+/** The journal may be what fills the disk. */
+function isJournalEmptied({ intake, directories }: Logger): boolean {
+  try {
+    for (const directory of directories) if (directory.fd >= 0) undoAppended(directory);
+    return emptyJournal(intake, directories);
+  } catch (error) {
+    if (error instanceof Trouble) return false;
+    throw error;
+  }
 }
 
 function onSignal(logger: Logger, number: number): void {
@@ -155,137 +179,71 @@ function onSignal(logger: Logger, number: number): void {
       inform("sigalarm");
       for (const directory of directories) directory.asked = true;
       break;
+    case signals.CHLD:
+      inform("sigchild");
+      reapProcessors(logger);
+      break;
     case signals.HUP:
       inform("sighangup");
+      if (logger.leaveAt !== null) break;
       for (const directory of directories) closeDirectory(directory);
-      logger.directories = openDirectories(options);
+      logger.directories = openDirectories(options, directories);
       logger.ready = false;
       logger.retryAt = null;
       break;
   }
 }
 
-/** Closes everything; `done`: nothing is left in the journal. */
-function leave(logger: Logger, done: boolean): number {
-  for (const directory of logger.directories) closeDirectory(directory);
-  if (done) removeJournal(logger.intake);
-  else closeJournal(logger.intake);
+function reapProcessors(logger: Logger): void {
+  const now = sys.monotonic();
+  for (let ended = reap(); ended !== null; ended = reap()) {
+    const { pid, status } = ended;
+    const directory = logger.directories.find(({ work }) => work.pid === pid);
+    if (directory === undefined) continue;
+    onProcessorEnd(directory, status, now);
+    if (logger.retryAt !== null) logger.retryAt = now; // a log may have waited for this
+    if (logger.leaveAt !== null) logger.leaveAt = now + processorPatienceMs;
+  }
+}
+
+/** Closes everything; what is left in the journal is for the next svlogd. */
+function leave({ directories, intake }: Logger): number {
+  const isDone = !hasInput(intake);
+  for (const directory of directories) closeDirectory(directory);
+  if (isDone) removeJournal(intake);
+  else closeJournal(intake);
   return 0;
 }
 
 /** Moves what there is into the logs; true when this was the last. */
 function pump(logger: Logger, inputReady: boolean): boolean {
   const { intake, directories } = logger;
+  if (inputReady || hasInput(intake)) lookAfter(logger);
   settle(logger);
   trimJournal(intake, directories);
-  if (inputReady && !logger.ended && !hasInput(intake) && !isLineEnded(logger)) {
+  const isWanted = !hasInput(intake) || intake.short;
+  if (inputReady && !logger.ended && isWanted && !isLineEnded(logger)) {
     // What comes after the line that we wait for is for the svlogd after us.
     logger.ended = !takeInput(intake, logger.ending ? 1 : chunkBytes);
   }
   if (hasInput(intake)) {
-    while (hasInput(intake)) writePart(logger);
+    while (writePart(logger)) {}
     settle(logger); // a log that has become full is put aside now, not with the next line
   }
   if (logger.ended && intake.midline) endLine(logger);
+  for (const directory of directories) if (directory.size === 0) directory.asked = false;
   return logger.ended || isLineEnded(logger);
 }
 
 function isLineEnded({ ending, intake }: Logger): boolean {
-  return ending && !intake.midline;
+  return ending && !intake.midline && !hasInput(intake);
 }
 
-// --- Writing ------------------------------------------------------------------------------
-
-/** Brings the logs into the state in which the next byte may be written. */
-function settle(logger: Logger): void {
-  const { intake, directories, options } = logger;
-  const now = sys.monotonic();
-  if (!logger.ready) openAll(logger, now);
-  const rotated: LogDirectory[] = [];
-  for (const directory of directories) {
-    if (directory.fd < 0) beginCurrent(directory, now);
-    undoAppended(directory);
-    renewAge(directory, now);
-    if (!isRotationDue(directory, options.lineBytes, intake.midline, now)) continue;
-    intake.stale = true;
-    putAside(directory);
-    beginCurrent(directory, now);
-    rotated.push(directory);
+/** Sees to it that no line goes into a file that somebody has removed. */
+function lookAfter(logger: Logger): void {
+  for (const directory of logger.directories) {
+    if (!isGone(directory)) continue;
+    abandonDirectory(directory);
+    logger.ready = false;
   }
-  if (intake.stale) commitInput(intake, directories, 0, intake.midline);
-  for (const directory of rotated) pruneOldFiles(directory); // never before the commit
-}
-
-function openAll(logger: Logger, now: Millis): void {
-  const { intake, directories } = logger;
-  if (intake.journaled) openJournal(intake, directories);
-  intake.stale = true;
-  for (const directory of directories) if (directory.fd < 0) openCurrent(directory, now);
-  logger.ready = true;
-}
-
-/** Input as it goes into one log. */
-interface Part {
-  readonly taken: number;
-  /** Bytes in the output buffer. */
-  readonly made: number;
-  readonly midline: boolean;
-}
-
-/** Writes input up to where the first of the logs has to be rotated, and commits it. */
-function writePart(logger: Logger): void {
-  const { intake, directories } = logger;
-  settle(logger);
-  loadInput(intake);
-  const stamp = stampText(logger.options.stamp);
-  let part: Part | null = null;
-  let to = intake.to;
-  for (let i = directories.length - 1; i >= 0; i--) {
-    const directory = directories[i];
-    if (directory === undefined) continue;
-    part = makePart(logger, directory, stamp, to);
-    to = intake.from + part.taken;
-  }
-  if (part === null) return;
-  directories.forEach((directory, index) => {
-    if (index > 0) part = makePart(logger, directory, stamp, to);
-    if (part !== null) appendBytes(directory, logger.output, part.made);
-  });
-  commitInput(intake, directories, part.taken, part.midline);
-}
-
-function stampText(kind: number): string {
-  if (kind === 0) return "";
-  const [seconds, nanoseconds] = sys.realtime();
-  const stamp = { seconds, nanoseconds };
-  return `${kind === 1 ? labelText(stamp) : utcText(stamp, kind === 2 ? "_" : "T")} `;
-}
-
-/** Makes the output for one log of input up to `to`, no further than to where it is full. */
-function makePart(logger: Logger, directory: LogDirectory, stamp: string, to: number): Part {
-  const { intake, output, options } = logger;
-  const { buffer, from, midline } = intake;
-  const prefix = stamp + directory.config.prefix;
-  const room = softRoom(directory.config, directory.size, options.lineBytes);
-  const soft = room < output.length ? output.subarray(0, room) : output;
-  const lines = sys.stamplines(buffer, from, to, soft, prefix, midline, options.table);
-  const [taken, made, open] = lines;
-  if (from + taken === to || made === room || soft === output)
-    return { taken, made, midline: open };
-  // The next line is the one that makes it full: all of it, or what the maximum allows. Its stamp
-  // and prefix do not count there, so that no line of at most lineBytes is cut.
-  const begin = from + taken;
-  const newline = buffer.indexOf(10, begin);
-  const fits = Math.max(1, hardRoom(directory.config, directory.size) - made);
-  const end = Math.min(newline < 0 ? to : newline + 1, to, begin + fits);
-  const rest = output.subarray(made);
-  const last = sys.stamplines(buffer, begin, end, rest, prefix, open, options.table);
-  return { taken: taken + last[0], made: made + last[1], midline: last[2] };
-}
-
-/** Ends the last line of an input that has ended without doing so. */
-function endLine({ intake, directories, output }: Logger): void {
-  output[0] = 10;
-  for (const directory of directories) appendBytes(directory, output, 1);
-  commitInput(intake, directories, 0, false);
 }

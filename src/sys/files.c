@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -109,6 +111,25 @@ JSValue sys_splice(ARGS) {
 	off_t place = (off_t)offset;
 	return outcome(ctx, splice(int_in(ctx, argv[0]), NULL, int_in(ctx, argv[1]), &place,
 	                           (size_t)int_in(ctx, argv[3]), SPLICE_F_NONBLOCK));
+}
+
+/* udpsocket() -> fd | -errno */
+JSValue sys_udpsocket(ARGS) {
+	UNUSED_ARGS;
+	return outcome(ctx, socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
+
+/* sendto(fd, buffer, from, to, ip, port) -> bytes | -errno */
+JSValue sys_sendto(ARGS) {
+	size_t size;
+	uint8_t *data = range_in(ctx, this_val, argc - 1, argv + 1, &size);
+	double ip;
+	if (!data || JS_ToFloat64(ctx, &ip, argv[4]) < 0) return JS_EXCEPTION;
+	struct sockaddr_in address = {.sin_family = AF_INET,
+	                              .sin_port = htons((uint16_t)int_in(ctx, argv[5])),
+	                              .sin_addr = {htonl((uint32_t)ip)}};
+	return outcome(ctx, sendto(int_in(ctx, argv[0]), data, size, 0, (struct sockaddr *)&address,
+	                           sizeof address));
 }
 
 /* readfile(path, max) -> bytes | -errno */

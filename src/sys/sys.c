@@ -60,6 +60,10 @@ static JSValue sys_realtime(ARGS) {
 	UNUSED_ARGS;
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
+#ifdef TRINIT_FAULTS
+	if (fault_armed("clock-back")) now.tv_sec -= 3600; /* as if somebody had set it */
+	if (fault_armed("clock-forth")) now.tv_sec += 3600;
+#endif
 	JSValue pair = JS_NewArray(ctx);
 	push_int(ctx, pair, 0, now.tv_sec);
 	push_int(ctx, pair, 1, now.tv_nsec);
@@ -188,6 +192,8 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(monotonic, 0),
 	SYS_CALL(realtime, 0),
 	SYS_CALL(stamplines, 7),
+	SYS_CALL(udpsocket, 0),
+	SYS_CALL(sendto, 6),
 	SYS_CONST(O_RDONLY), SYS_CONST(O_WRONLY), SYS_CONST(O_RDWR), SYS_CONST(O_CREAT),
 	SYS_CONST(O_TRUNC), SYS_CONST(O_EXCL), SYS_CONST(O_APPEND), SYS_CONST(O_NONBLOCK),
 	SYS_CONST(LOCK_EX), SYS_CONST(LOCK_NB), SYS_CONST(WNOHANG),

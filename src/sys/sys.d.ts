@@ -198,6 +198,17 @@ declare const sys: {
     midline: boolean,
     table?: Uint8Array | null,
   ): [number, number, boolean];
+  /** A socket for sendto(), which does not wait. */
+  udpsocket(): number;
+  /** Sends buffer[from, to) as one packet; `ip` has 32 bits, the first byte on top. */
+  sendto(
+    fd: number,
+    buffer: Uint8Array,
+    from: number,
+    to: number,
+    ip: number,
+    port: number,
+  ): number;
 
   readonly O_RDONLY: number;
   readonly O_WRONLY: number;

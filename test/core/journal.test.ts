@@ -250,7 +250,8 @@ test("what is no commit is none", () => {
 
 test("a journal of another boot, or of no known one, is not trusted", () => {
   const files = [{ dev: 3, ino: 4, size: 1000001 }, null];
-  const ignored = { fresh: true, done: headerBytes, midline: false, cuts: [null, null] };
+  const empty = { done: headerBytes, end: headerBytes };
+  const ignored = { fresh: true, ...empty, midline: false, cuts: [null, null] };
   assert.deepEqual(recover(commit, "another", 1e12, files), ignored);
   assert.deepEqual(recover({ ...commit, boot: "" }, "", 1e12, files), ignored);
   assert.deepEqual(recover(null, boot, 1e12, files), ignored);
@@ -269,4 +270,12 @@ test("a journal that ends before what is done has been emptied", () => {
   assert.equal(recover(commit, boot, headerBytes, []).done, headerBytes);
   assert.equal(recover(commit, boot, commit.done, []).done, commit.done);
   assert.equal(recover(commit, boot, commit.done, []).midline, true);
+});
+
+test("a journal that is moved ends where the commit says, another one where the file does", () => {
+  const moved = { ...commit, done: headerBytes, end: headerBytes + 50 };
+  const decoded = decodeCommit(encodeCommit(moved));
+  assert.deepEqual(decoded, moved);
+  assert.equal(recover(decoded, boot, headerBytes + 9000, []).end, headerBytes + 50);
+  assert.equal(recover({ ...commit, done: headerBytes }, boot, 9000, []).end, 9000);
 });

@@ -1,60 +1,27 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { processorPatienceMs } from "../../src/core/limits.ts";
+import { defaultConfig, parseConfig } from "../../src/core/logconfig.ts";
 import {
   ageDeadline,
-  defaultConfig,
   hardRoom,
+  heldUntil,
   isFull,
+  labelAfter,
+  lastLabel,
+  newLabel,
   oldFiles,
-  parseConfig,
+  processorPauseMs,
   renewedSince,
-  replacements,
   sacrificedFile,
   softRoom,
   surplusFiles,
 } from "../../src/core/rotate.ts";
+import { labelText } from "../../src/core/time.ts";
 
 function configOf(text: string) {
-  const { config, complaints } = parseConfig(text);
-  assert.deepEqual(complaints, []);
-  return config;
+  return parseConfig(text, "log").config;
 }
-
-test("an empty config is the default", () => {
-  for (const text of ["", "\n\n", "# s1\n#\n"]) assert.deepEqual(configOf(text), defaultConfig);
-});
-
-test("a config sets size, numbers, age and prefix", () => {
-  assert.deepEqual(configOf("s20000\nn3\nN1\nt60\npweb: "), {
-    sizeMaxBytes: 20000,
-    keepMax: 3,
-    keepMin: 1,
-    ageMaxMs: 60000,
-    prefix: "web: ",
-  });
-});
-
-test("sizes and ages have units", () => {
-  assert.equal(configOf("s4k").sizeMaxBytes, 4096);
-  assert.equal(configOf("s2m\n").sizeMaxBytes, 2097152);
-  assert.equal(configOf("t5m").ageMaxMs, 300000);
-  assert.equal(configOf("t2h").ageMaxMs, 7200000);
-});
-
-test("the last line of a kind counts", () => {
-  assert.equal(configOf("n3\nn4\n").keepMax, 4);
-});
-
-test("a line that has no effect is complained about by name, and the others count", () => {
-  const lines = ["!gzip", "u10.0.0.1", "U10.0.0.1:99", "+*", "-a*", "eb", "Ec"];
-  lines.push("sabc", "s", "s5x", "t1d", "n", "hello", ` s5`, `p${"x".repeat(1001)}`);
-  for (const line of lines) {
-    const { config, complaints } = parseConfig(`n7\n${line}\n`);
-    assert.equal(complaints.length, 1, line);
-    assert.ok(complaints[0]?.startsWith(`"${line}" in config is `), complaints[0]);
-    assert.deepEqual(config, { ...defaultConfig, keepMax: 7 });
-  }
-});
 
 test("a log is full at the end of a line when another line might not fit", () => {
   const config = configOf("s5000");
@@ -129,8 +96,42 @@ test("a full disk takes the oldest while more than the minimum are left", () => 
   assert.equal(sacrificedFile(names, configOf("n1\nN1")), null);
 });
 
-test("unprintable bytes are replaced, a newline never", () => {
-  const table = replacements("*", "[\n");
-  const replaced = [..."a \x00\t\n\x1f~\x7f\x80\xff["].map((c) => table[c.charCodeAt(0)] ?? 0);
-  assert.equal(String.fromCharCode(...replaced), "a **\n*~****");
+test("the file that is being processed stays", () => {
+  const first = name(1, "u").slice(0, 25);
+  assert.deepEqual(surplusFiles(names, 2, first), []);
+  assert.deepEqual(surplusFiles(names, 1, first), [name(2)]);
+  assert.equal(sacrificedFile(names, configOf("N2"), first), name(2));
+});
+
+test("labels ascend, though the clock is set back", () => {
+  const now = { seconds: 1000, nanoseconds: 5 };
+  const later = { seconds: 4600, nanoseconds: 999_999_999 };
+  assert.equal(newLabel(now, ""), labelText(now));
+  assert.equal(newLabel(now, labelText({ seconds: 999, nanoseconds: 7 })), labelText(now));
+  assert.equal(newLabel(now, labelText(later)), labelText({ seconds: 4601, nanoseconds: 0 }));
+  assert.equal(newLabel(now, labelText(now)), labelText({ seconds: 1000, nanoseconds: 6 }));
+  assert.equal(labelAfter("@400000006b01b1311f484ef4"), "@400000006b01b1311f484ef5");
+});
+
+test("the last label is that of a time, not any name", () => {
+  const label = labelText({ seconds: 1000, nanoseconds: 5 });
+  const odd = `@${"z".repeat(24)}.s`;
+  assert.equal(lastLabel([`${label}.u`, odd, name(7), `@7${"f".repeat(23)}.s`]), label);
+  assert.equal(lastLabel(["current", odd]), "");
+});
+
+test("a log waits for its processor only when files would go that it has not seen", () => {
+  const progress = { failures: 0, since: 1000 };
+  const waiting = [name(1, "u"), name(2, "u"), name(3)];
+  const until = 1000 + processorPatienceMs;
+  assert.equal(heldUntil(waiting, configOf("!cat\nn2"), progress, 2000), until);
+  assert.equal(heldUntil(waiting, configOf("!cat\nn2"), progress, until), null);
+  assert.equal(heldUntil(waiting, configOf("!cat\nn3"), progress, 2000), null);
+  assert.equal(heldUntil(waiting, configOf("!cat\nn0"), progress, 2000), null);
+  assert.equal(heldUntil(waiting, configOf("n2"), progress, 2000), null);
+});
+
+test("a processor that fails is left alone for longer and longer, up to a minute", () => {
+  const pauses = [1, 2, 3, 7, 8, 2000].map(processorPauseMs);
+  assert.deepEqual(pauses, [1000, 2000, 4000, 60000, 60000, 60000]);
 });

@@ -1,68 +1,35 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import path from "node:path";
-import { type TestContext, test } from "node:test";
-import {
-  bin,
-  eventually,
-  faultsBin,
-  type Program,
-  run,
-  start,
-  tempDir,
-  waitForFile,
-} from "../harness.ts";
+import { test } from "node:test";
+import { bin, eventually, run, start, tempDir } from "../harness.ts";
+import { current, makeLog, oldFiles, read, rotated, startFaulty, write } from "../svlogd.ts";
 
 const svlogd = bin("svlogd");
-const usage = `usage: ${svlogd} [-ttv] [-r c] [-R abc] [-l len] [-b buflen] dir ...\n\n`;
+const usage = `usage: ${svlogd} [-ttv] [-L] [-r c] [-R abc] [-l len] [-b buflen] dir ...\n\n`;
 const labelled = /^@[0-9a-f]{24} a\n$/;
-
-function makeLog(t: TestContext, config = ""): string {
-  const log = path.join(tempDir(t), "log");
-  fs.mkdirSync(log);
-  if (config !== "") fs.writeFileSync(path.join(log, "config"), config);
-  return log;
-}
 
 function modeOf(file: string): string {
   return (fs.statSync(file).mode & 0o7777).toString(8);
 }
 
-function read(log: string, name = "current"): string {
-  return fs.readFileSync(path.join(log, name), "latin1");
-}
-
-function oldFiles(log: string): string[] {
-  return fs
-    .readdirSync(log)
-    .filter((name) => name.startsWith("@"))
-    .sort();
-}
-
-function write(program: Program, text: string): void {
-  assert.ok(program.stdin);
-  program.stdin.write(text, "latin1");
-}
-
-function current(log: string, text: string): Promise<string> {
-  return waitForFile(path.join(log, "current"), (found) => found === text);
-}
-
-/** Waits until so many files have been put aside, and a new current has been begun. */
-function rotated(log: string, count: number): Promise<boolean> {
-  return eventually(`${count} old files`, () => {
-    return oldFiles(log).length >= count && fs.existsSync(path.join(log, "current"));
-  });
-}
-
 // --- Calls and messages ------------------------------------------------------------
 
 test("a wrong call prints the usage and exits 111", async (t) => {
-  const calls = [[], ["-x", "log"], ["-r", "ab", "log"], ["-r", "", "log"], ["-b", "10", "log"]];
-  for (const args of [...calls, ["-l", "2000", "log"], ["-l"]]) {
+  const calls = [[], ["-r", "ab", "log"], ["-r", "", "log"], ["-b", "10", "log"]];
+  for (const args of [...calls, ["-l", "2000", "log"]]) {
     const { code, stderr } = await run(t, svlogd, args);
     assert.deepEqual([code, stderr], [111, usage], args.join(" "));
+  }
+  for (const [args, complaint] of [
+    [["-x", "log"], "svlogd: illegal option -- x"],
+    [["-l"], "svlogd: option requires an argument -- l"],
+    [["-V", "log"], "trinit [0-9.]+"],
+  ] as const) {
+    const { code, stderr } = await run(t, svlogd, args);
+    const [said = "", ...rest] = stderr.split("\n");
+    assert.match(said, new RegExp(`^${complaint}$`));
+    assert.deepEqual([code, rest.join("\n")], [111, usage]);
   }
 });
 
@@ -92,14 +59,16 @@ test("a log directory that another svlogd has is left out", async (t) => {
   assert.deepEqual([third.code, third.stderr, read(other)], [0, locked, "a\n"]);
 });
 
-test("every line of a config that has no effect is named", async (t) => {
-  const log = makeLog(t, "n3\n!gzip\nu10.0.0.1\n+*\nnonsense\n");
+test("every line of a config that has no effect, or another one, is named", async (t) => {
+  const log = makeLog(t, "n3\nnonsense\nsmall\nn3 files\nu10.0\n+*\n");
   const { code, stderr } = await run(t, svlogd, [log], { input: "a\n" });
-  const lines = stderr.split("\n");
-  assert.equal(lines.length, 5);
-  for (const [i, line] of ["!gzip", "u10.0.0.1", "+*", "nonsense"].entries()) {
-    assert.ok(lines[i]?.startsWith(`svlogd: warning: ${log}: "${line}" in config is not `));
-  }
+  assert.deepEqual(stderr.split("\n"), [
+    `svlogd: warning: ${log}: "nonsense" in config is not understood`,
+    `svlogd: warning: ${log}: "small" in config is not understood`,
+    `svlogd: warning: ${log}: "n3 files" in config is taken as "n3"`,
+    "svlogd: warning: unable to scan ip address: 10.0",
+    "",
+  ]);
   assert.deepEqual([code, read(log)], [0, "a\n"]);
 });
 
@@ -155,20 +124,28 @@ test("any byte survives, and a last line without an end gets one", async (t) => 
 });
 
 test("a line written to a quiet log is there within 5 ms", async (t) => {
-  const log = makeLog(t);
-  const program = start(t, svlogd, { args: [log], stdin: "pipe" });
-  write(program, "first\n");
-  await current(log, "first\n");
-  const times: number[] = [];
-  for (let text = "first\n", i = 0; i < 20; i++) {
+  // What the machine and this process take is measured with cat, in turns.
+  const logs = ["svlogd", "cat"].map((name) => {
+    const log = makeLog(t);
+    const line = 'exec cat >>"$0/current"';
+    const program =
+      name === "cat"
+        ? start(t, "/bin/sh", { args: ["-c", line, log], stdin: "pipe" })
+        : start(t, svlogd, { args: [log], stdin: "pipe" });
+    return { log, program, times: [] as number[] };
+  });
+  for (let text = "", i = 0; i <= 40; i++) {
     text += `${i}\n`;
-    const before = performance.now();
-    write(program, `${i}\n`);
-    await current(log, text);
-    times.push(performance.now() - before);
+    for (const { log, program, times } of logs) {
+      const before = performance.now();
+      write(program, `${i}\n`);
+      await current(log, text);
+      if (i > 0) times.push(performance.now() - before);
+    }
   }
-  const median = times.sort((a, b) => a - b)[10] ?? 0;
-  assert.ok(median < 5, `${median} ms`);
+  // The lower quartile: half of the times say how busy the machine is.
+  const [ours = 0, cats = 0] = logs.map(({ times }) => times.sort((a, b) => a - b)[10]);
+  assert.ok(ours - cats < 5, `${ours} ms, cat ${cats} ms`);
 });
 
 // --- Files ------------------------------------------------------------
@@ -208,6 +185,20 @@ test("a line that is longer than a log may be is continued in the next one", asy
   await run(t, svlogd, ["-l", "100", log], { input: line });
   const texts = oldFiles(log).map((name) => read(log, name));
   assert.deepEqual([...texts.map((text) => text.length), read(log)], [1000, 1000, 1000, "\n"]);
+});
+
+test("a line that has begun near the maximum goes on to it", async (t) => {
+  // It used to spin: there was no room to the place where a log is full at the end of a line.
+  const log = makeLog(t, "s1000\n");
+  const program = start(t, svlogd, { args: ["-l", "100", log], stdin: "pipe" });
+  write(program, "x".repeat(950));
+  await current(log, "x".repeat(950));
+  write(program, `${"y".repeat(100)}\n`);
+  await current(log, `${"y".repeat(50)}\n`);
+  assert.deepEqual(
+    oldFiles(log).map((name) => read(log, name)),
+    [`${"x".repeat(950)}${"y".repeat(50)}`],
+  );
 });
 
 test("a current that was not closed is put aside", async (t) => {
@@ -253,12 +244,14 @@ test("ALRM rotates now, unless the log is empty", async (t) => {
   await eventually("svlogd waits", () => fs.readFileSync(place, "latin1").includes("poll"));
   write(program, "a\n");
   await current(log, "a\n");
+  write(program, "b\n"); // it used to remember a signal that came for an empty log
+  await current(log, "a\nb\n");
   program.signal("SIGALRM");
-  await program.stderr.waitFor(/rename: .* 2$/);
+  await program.stderr.waitFor(/rename: .* 4$/);
   await rotated(log, 1);
   assert.deepEqual(
     oldFiles(log).map((name) => read(log, name)),
-    ["a\n"],
+    ["a\nb\n"],
   );
 });
 
@@ -288,38 +281,23 @@ test("TERM waits for the end of the line that has begun", async (t) => {
 
 // --- Trouble ------------------------------------------------------------
 
-/** svlogd of the build with fault points, reading a FIFO that the test writes to. */
-function startFaulty(t: TestContext, log: string) {
-  const directory = tempDir(t);
-  const fifo = path.join(directory, "fifo");
-  assert.equal(spawnSync("mkfifo", [fifo]).status, 0);
-  const both = fs.openSync(fifo, "r+");
-  const writer = fs.openSync(fifo, "w");
-  const faults = path.join(directory, "faults");
-  fs.mkdirSync(faults);
-  const args = ["-c", 'exec "$0" -v "$1" <"$2"', faultsBin("svlogd"), log, fifo];
-  const program = start(t, "/bin/sh", { args, env: { TRINIT_FAULTS: faults } });
-  t.after(() => fs.closeSync(writer));
-  return { program, both, writer, faults };
-}
-
 test("a full disk holds the input, and then all of it is there", async (t) => {
   const log = makeLog(t);
-  const { program, writer, faults } = startFaulty(t, log);
+  const { program, writer, fault, unfault } = startFaulty(t, log);
   await program.stderr.waitFor(/new:/);
-  fs.writeFileSync(path.join(faults, "write"), "");
+  fault("write");
   fs.writeSync(writer, "a\n");
   await program.stderr.waitFor(/^svlogd: pausing: unable to write to current: .*\/log: \w/);
   fs.writeSync(writer, "b\n");
-  fs.rmSync(path.join(faults, "write"));
+  unfault("write");
   await current(log, "a\nb\n");
 });
 
 test("a full disk does not keep svlogd from ending, the next one has the rest", async (t) => {
   const log = makeLog(t);
-  const { program, writer, faults } = startFaulty(t, log);
+  const { program, writer, fault } = startFaulty(t, log);
   await program.stderr.waitFor(/new:/);
-  fs.writeFileSync(path.join(faults, "write"), "");
+  fault("write");
   fs.writeSync(writer, "a\nb\n");
   await program.stderr.waitFor(/pausing/);
   program.signal("SIGTERM");
@@ -331,8 +309,8 @@ test("a full disk does not keep svlogd from ending, the next one has the rest", 
 
 test("without splice the lines are there all the same", async (t) => {
   const log = makeLog(t);
-  const { program, both, writer, faults } = startFaulty(t, log);
-  fs.writeFileSync(path.join(faults, "splice"), "");
+  const { program, both, writer, fault } = startFaulty(t, log);
+  fault("splice");
   fs.writeSync(writer, "a\n");
   await current(log, "a\n");
   assert.equal(fs.existsSync(path.join(log, "pending")), false);
@@ -343,19 +321,19 @@ test("without splice the lines are there all the same", async (t) => {
 
 test("a full disk takes old files while more than the minimum are left", async (t) => {
   const log = makeLog(t, "s30\nn5\nN2\n");
-  const { program, writer, faults } = startFaulty(t, log);
+  const { program, writer, fault, unfault } = startFaulty(t, log);
   await program.stderr.waitFor(/new:/);
   for (let i = 0; i < 4; i++) {
     fs.writeSync(writer, `${"x".repeat(29)}\n`);
     await rotated(log, i + 1);
   }
   const before = oldFiles(log);
-  fs.writeFileSync(path.join(faults, "write"), "");
+  fault("write");
   fs.writeSync(writer, "a\n");
   await program.stderr.waitFor(/pausing/);
   const gone = program.stderr.lines().filter((line) => line.includes("out of disk space, delete"));
   assert.equal(gone.length, before.length - 2);
   assert.deepEqual(oldFiles(log), before.slice(-2));
-  fs.rmSync(path.join(faults, "write"));
+  unfault("write");
   await current(log, "a\n");
 });

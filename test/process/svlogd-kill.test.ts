@@ -161,3 +161,22 @@ test("killed 50 times in long lines, svlogd writes them without a byte more or l
   }
   assert.equal(number, count);
 });
+
+test("killed 50 times, svlogd with rules writes every selected line once", async (t) => {
+  const directory = tempDir(t);
+  const log = makeLog(directory, "log", "s200000\nn0\n-*\n+even *\n");
+  const all = makeLog(directory, "all", "s300000\nn0\n");
+  const line = (n: number) => `${n % 2 === 0 ? "even" : "odd"} ${n} ${".".repeat(n % 600)}\n`;
+  const count = await logThroughKills(t, ["log", "all"], line, directory);
+  for (const [name, step] of [
+    [log, 2],
+    [all, 1],
+  ] as const) {
+    let number = 0;
+    for (const text of linesOf(textOf(name), 0)) {
+      if (text !== line(number)) assert.equal(text, line(number), name);
+      number += step;
+    }
+    assert.equal(Math.ceil(number / step), Math.ceil(count / step), name);
+  }
+});
