@@ -141,6 +141,8 @@ declare const sys: {
   subreaper(): number;
   /** What ps shows: the words as the command line, the first as the name. At most 1024 bytes. */
   settitle(words: readonly Bytes[]): number;
+  /** Overwrites bytes of the command line that this process was started with; never beyond it. */
+  retitle(at: number, bytes: Bytes): number;
   /** Writes `PID START BOOT` of this process into a file: START is field 22 of proc(5)'s stat,
    * clock ticks since boot, BOOT the kernel's boot id. Fails where there is no /proc. */
   birth(path: Bytes): number;

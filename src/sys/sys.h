@@ -159,6 +159,7 @@ JSValue sys_waitpid(ARGS);
 JSValue sys_pidfd_open(ARGS);
 JSValue sys_subreaper(ARGS);
 JSValue sys_settitle(ARGS);
+JSValue sys_retitle(ARGS);
 JSValue sys_birth(ARGS);
 JSValue sys_living(ARGS);
 JSValue sys_fork(ARGS);
