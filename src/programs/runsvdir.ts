@@ -332,6 +332,7 @@ function look(
     return stat;
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
+    if (sys.lstat(path) === -errnos.ENOENT) return null; // a link that was removed just now
     warn(state, name, `unable to stat ${name}`, reason(error.errno));
     return isGone(error.errno) ? null : "unknown";
   }
