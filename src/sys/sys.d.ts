@@ -64,6 +64,8 @@ declare const sys: {
   isatty(fd: number): boolean;
   /** flock(2); -EAGAIN with LOCK_NB while somebody else has it. */
   flock(fd: number, operation: number): number;
+  /** fcntl(2)'s lock on all of a file, waited for, which is another one than flock's. */
+  lockfile(fd: number): number;
   /** [read end, write end]. */
   pipe(): [number, number] | number;
   /** The copy is not close-on-exec. */
@@ -212,6 +214,8 @@ declare const sys: {
   readonly LOCK_EX: number;
   readonly LOCK_NB: number;
   readonly WNOHANG: number;
+  /** The size of glibc's records in utmp(5) on this machine. */
+  readonly UTMP_BYTES: number;
   readonly RLIMIT_AS: number;
   readonly RLIMIT_CORE: number;
   readonly RLIMIT_CPU: number;

@@ -94,6 +94,7 @@ JSValue sys_fchmod(ARGS);
 JSValue sys_chmod(ARGS);
 JSValue sys_isatty(ARGS);
 JSValue sys_flock(ARGS);
+JSValue sys_lockfile(ARGS);
 JSValue sys_pipe(ARGS);
 JSValue sys_dup2(ARGS);
 JSValue sys_stat(ARGS);
