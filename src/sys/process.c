@@ -179,7 +179,8 @@ JSValue sys_retitle(ARGS) {
 	size_t size, at = (size_t)int_in(ctx, argv[0]);
 	char *bytes = bytes_in(ctx, argv[1], &size);
 	if (!bytes) return JS_EXCEPTION;
-	if (at < start.title_size && size < start.title_size - at) memcpy(start.title + at, bytes, size);
+	if (at < start.title_size && size < start.title_size - at)
+		memcpy(start.title + at, bytes, size);
 	give_scratch(ctx, bytes);
 	return JS_NewInt32(ctx, 0);
 }
