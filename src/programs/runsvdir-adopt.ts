@@ -16,15 +16,23 @@ export interface Adopted {
 
 const statBytes = 1024;
 
-/** The runsv of a service directory that is there already; null: none. */
-export function adopt(directory: string, watched: number): Adopted | null {
-  const pid = sys.living(`${directory}/supervise/runsv.birth`);
-  if (pid <= 0 || hasParent(pid)) return null;
+/** The pid of the runsv that a service has already, and no runsvdir; 0: none. */
+export function leftOver(directory: string): number {
+  const pid = sys.living(recordIn(directory));
+  return pid > 0 && !hasParent(pid) ? pid : 0;
+}
+
+function recordIn(directory: string): string {
+  return `${directory}/supervise/runsv.birth`;
+}
+
+/** Watches it, by a pidfd as long as not so many are watched; null when it has just ended. */
+export function adopt(pid: number, watched: number): Adopted | null {
   const home = sys.readlink(`/proc/${pid}/cwd`);
-  const record = `${typeof home === "number" ? directory : home}/supervise/runsv.birth`;
+  if (typeof home === "number") return null;
   const pidfd = watched < adoptedWatched ? Math.max(-1, sys.pidfd_open(pid)) : -1;
-  const adopted = { pid, pidfd, record };
-  if (sys.living(record) === pid) return adopted;
+  const adopted = { pid, pidfd, record: recordIn(home) };
+  if (sys.living(adopted.record) === pid) return adopted;
   release(adopted); // it has ended in between, and this may be somebody else's number
   return null;
 }

@@ -27,7 +27,14 @@ import {
   writeAll,
 } from "../sys/posix.ts";
 import { samples, supervise } from "./runsv.ts";
-import { type Adopted, adopt, hasEnded, isSupervised, release } from "./runsvdir-adopt.ts";
+import {
+  type Adopted,
+  adopt,
+  hasEnded,
+  isSupervised,
+  leftOver,
+  release,
+} from "./runsvdir-adopt.ts";
 import { type Log, openLog, readTitle, warn, well } from "./runsvdir-log.ts";
 import {
   adoptTrail,
@@ -420,8 +427,8 @@ function startDue(state: Runsvdir, now: Millis): void {
  * is ours from now on, for any other one's end is waited. */
 function isTaken(state: Runsvdir, child: Child, now: Millis): boolean {
   const directory = `${state.directory}/${child.name}`;
-  const watched = [...state.children.values()].filter(({ adopted }) => adopted !== null).length;
-  child.adopted = adopt(directory, watched);
+  const pid = leftOver(directory);
+  if (pid > 0) child.adopted = adopt(pid, countAdopted(state));
   const subject = `${child.name}/lock`;
   if (child.adopted !== null) {
     child.pid = child.adopted.pid;
@@ -434,6 +441,10 @@ function isTaken(state: Runsvdir, child: Child, now: Millis): boolean {
   }
   well(state, subject);
   return child.adopted !== null;
+}
+
+function countAdopted({ children }: Runsvdir): number {
+  return [...children.values()].filter(({ adopted }) => adopted !== null).length;
 }
 
 /** In the child: it becomes the supervisor. */
