@@ -39,6 +39,12 @@ export const applets = {
     summary: "writes a log into directories, rotates it",
   },
   sv: { family: "control", aliases: [], summary: "shows and controls services" },
+  runsvchdir: {
+    family: "control",
+    aliases: [],
+    summary: "switches to another directory of services",
+  },
+  utmpset: { family: "control", aliases: [], summary: "logs out a line in utmp and wtmp" },
   chpst: {
     family: "chain",
     aliases: ["envdir", "envuidgid", "pgrphack", "setlock", "setuidgid", "softlimit"],

@@ -276,17 +276,22 @@ export function variableOf(name: string, bytes: string): string {
   return `${name}=${bytes.slice(0, end).split("\0").join("\n")}`;
 }
 
-/** The environment after changes as variableOf() has them; the last one of a name is in force. */
+/** The environment after changes as variableOf() has them; the last one of a name is in force. In
+ * runit's order: the last variable takes the place of one that is removed. */
 export function changeEnvironment(
   environment: readonly string[],
   changes: readonly string[],
 ): readonly string[] {
-  let changed = environment;
+  const changed = [...environment];
   for (const change of changes) {
     const equals = change.indexOf("=");
     const start = equals < 0 ? `${change}=` : change.slice(0, equals + 1);
-    changed = changed.filter((variable) => !variable.startsWith(start));
-    if (equals >= 0) changed = [...changed, change];
+    for (let at = 0; at < changed.length; ) {
+      if (!changed[at]?.startsWith(start)) at++;
+      else if (at === changed.length - 1) changed.pop();
+      else changed[at] = changed.pop() ?? "";
+    }
+    if (equals >= 0) changed.push(change);
   }
   return changed;
 }

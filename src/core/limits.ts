@@ -44,6 +44,9 @@ export const svSupervisorsWatched = 62;
 export const servicesMax = 1000;
 /** Descriptors that runsvdir wants: one log pipe per service, and a few of its own. */
 export const runsvdirDescriptors = servicesMax + 24;
+/** Runsv of another runsvdir that are watched at once: poll takes 64 descriptors. The others are
+ * looked at every `rescanMs`. */
+export const adoptedWatched = 48;
 /** Commands taken from supervise/control in one turn, so that a flood can neither starve the
  * reaping nor make the heap grow: as many events wait at a time. */
 export const commandsPerTurn = 8;

@@ -9,10 +9,13 @@ export const errnos = {
   ECHILD: 10, EAGAIN: 11, ENOMEM: 12, EACCES: 13, EFAULT: 14, EBUSY: 16, EEXIST: 17, EXDEV: 18,
   ENODEV: 19, ENOTDIR: 20, EISDIR: 21, EINVAL: 22, ENFILE: 23, EMFILE: 24, ENOTTY: 25,
   ETXTBSY: 26, EFBIG: 27, ENOSPC: 28, ESPIPE: 29, EROFS: 30, EMLINK: 31, EPIPE: 32,
-  ENAMETOOLONG: 36, ENOSYS: 38, ENOTEMPTY: 39, ELOOP: 40, ETIMEDOUT: 110, ESTALE: 116, EDQUOT: 122,
+  EDEADLK: 35, ENAMETOOLONG: 36, ENOLCK: 37, ENOSYS: 38, ENOTEMPTY: 39, ELOOP: 40, EPROTO: 71,
+  EMSGSIZE: 90, EOPNOTSUPP: 95, EAFNOSUPPORT: 97, EADDRINUSE: 98, EADDRNOTAVAIL: 99,
+  ENETDOWN: 100, ENETUNREACH: 101, ECONNRESET: 104, ENOBUFS: 105, ETIMEDOUT: 110,
+  ECONNREFUSED: 111, EHOSTDOWN: 112, EHOSTUNREACH: 113, ESTALE: 116, EDQUOT: 122,
 } as const; // biome-ignore format: a table
 
-/** Where runit's words differ from what the name of the errno says, they are runit's. */
+/** runit's words, as its programs say them; test/process/chpst-reasons.test.ts asks them. */
 const reasons: Readonly<Record<Errno, string>> = {
   [errnos.EPERM]: "permission denied",
   [errnos.ENOENT]: "file does not exist",
@@ -40,17 +43,32 @@ const reasons: Readonly<Record<Errno, string>> = {
   [errnos.ENOTTY]: "not a tty",
   [errnos.ETXTBSY]: "text busy",
   [errnos.EFBIG]: "file too big",
-  [errnos.ENOSPC]: "disk full",
-  [errnos.ESPIPE]: "illegal seek",
+  [errnos.ENOSPC]: "out of disk space",
+  [errnos.ESPIPE]: "unseekable descriptor",
   [errnos.EROFS]: "read-only file system",
   [errnos.EMLINK]: "too many links",
   [errnos.EPIPE]: "broken pipe",
+  [errnos.EDEADLK]: "operation would cause deadlock",
   [errnos.ENAMETOOLONG]: "file name too long",
+  [errnos.ENOLCK]: "no locks available",
   [errnos.ENOSYS]: "system call not available",
   [errnos.ENOTEMPTY]: "directory not empty",
   [errnos.ELOOP]: "symbolic link loop",
-  [errnos.ETIMEDOUT]: "operation timed out",
-  [errnos.ESTALE]: "stale file handle",
+  [errnos.EPROTO]: "protocol error",
+  [errnos.EMSGSIZE]: "message too long",
+  [errnos.EOPNOTSUPP]: "operation not supported",
+  [errnos.EAFNOSUPPORT]: "address family not supported",
+  [errnos.EADDRINUSE]: "address already used",
+  [errnos.EADDRNOTAVAIL]: "address not available",
+  [errnos.ENETDOWN]: "network down",
+  [errnos.ENETUNREACH]: "network unreachable",
+  [errnos.ECONNRESET]: "connection reset",
+  [errnos.ENOBUFS]: "out of buffer space",
+  [errnos.ETIMEDOUT]: "timed out",
+  [errnos.ECONNREFUSED]: "connection refused",
+  [errnos.EHOSTDOWN]: "host down",
+  [errnos.EHOSTUNREACH]: "host unreachable",
+  [errnos.ESTALE]: "stale NFS file handle",
   [errnos.EDQUOT]: "disk quota exceeded",
 };
 
@@ -61,7 +79,7 @@ export function reason(errno: Errno): string {
 
 export type Level = "fatal" | "warning";
 
-/** One sentence of complaint: `runsv web: warning: unable to open supervise/ok: disk full`. */
+/** One sentence of complaint: `runsv web: warning: unable to open supervise/ok: access denied`. */
 export function sentence(who: string, level: Level, what: string, why = ""): string {
   return `${who}: ${level}: ${what}${why === "" ? "" : `: ${why}`}`;
 }

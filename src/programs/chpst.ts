@@ -70,7 +70,7 @@ function changeState(plan: Plan): readonly string[] | null {
   if (plan.nice !== 0) must("set nice level", sys.nice(plan.nice));
   if (plan.environmentUser !== null) {
     const { uid, gids } = identityOf(plan.environmentUser, plan.accounts);
-    changes.push(`UID=${uid}`, `GID=${gids[0]}`);
+    changes.push(`GID=${gids[0]}`, `UID=${uid}`);
   }
   if (plan.user !== null) takeIdentity(identityOf(plan.user, plan.accounts));
   if (plan.lock !== null && !takeLock(plan.lock, plan.lockMatters)) return null;

@@ -43,6 +43,7 @@ export function openSuperviseFiles(directory: string): SuperviseFiles {
   const lockPath = `${path}/lock`;
   const lock = open(lockPath, sys.O_WRONLY | sys.O_CREAT | sys.O_APPEND | sys.O_NONBLOCK, 0o600);
   if (!tryLock(lock, lockPath)) throw new SysError("lock", errnos.EAGAIN, lockPath);
+  sys.birth(`${path}/runsv.birth`); // who has the lock, for who comes after runsvdir
   const control = openFifo(`${path}/control`);
   openFifo(`${path}/ok`); // Held open for life: who opens it for writing sees that we are there.
   const written = { pid: "-", stat: "-", status: "-" };

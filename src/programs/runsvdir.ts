@@ -2,10 +2,10 @@
 // one heap. It keeps the read end of every log pipe: a runsv that is killed loses no line.
 import { parseArgs } from "../core/args.ts";
 import { signals } from "../core/commands.ts";
-import { forkRetryMs, rescanMs, runsvdirDescriptors } from "../core/limits.ts";
-import { errnos, reason, sentence } from "../core/message.ts";
+import { forkRetryMs, rescanMs, runsvdirDescriptors, supervisorRetryMs } from "../core/limits.ts";
+import { errnos, reason } from "../core/message.ts";
 import { type Found, planScan, restartAt, serviceNames } from "../core/scan.ts";
-import type { Millis } from "../core/time.ts";
+import { labelText, type Millis } from "../core/time.ts";
 import { type Ended, type Outcome, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
 import {
   close,
@@ -16,6 +16,7 @@ import {
   kill,
   type Limit,
   lstatIfThere,
+  open,
   pipe,
   readdir,
   reasonOf,
@@ -23,8 +24,18 @@ import {
   SysError,
   setrlimit,
   setsid,
+  writeAll,
 } from "../sys/posix.ts";
 import { samples, supervise } from "./runsv.ts";
+import {
+  type Adopted,
+  adopt,
+  hasEnded,
+  isSupervised,
+  leftOver,
+  release,
+} from "./runsvdir-adopt.ts";
+import { type Log, openLog, readTitle, warn, well } from "./runsvdir-log.ts";
 import {
   adoptTrail,
   follow,
@@ -37,7 +48,7 @@ import {
   watchedFds,
 } from "./runsvdir-watch.ts";
 
-export const usage = "[-P] dir";
+export const usage = "[-P] [-L file] dir";
 
 /** A service directory and its runsv. */
 interface Child extends Found {
@@ -49,13 +60,13 @@ interface Child extends Found {
   /** When a runsv is to be forked; null: it runs, or leaves. */
   due: Millis | null;
   leaving: boolean;
+  /** Its runsv, when that is another runsvdir's, which has gone. */
+  adopted: Adopted | null;
   /** The read end of the log pipe; -1: there is no log. */
   pipe: number;
 }
 
-interface Runsvdir {
-  /** For messages: `runsvdir /etc/service`. */
-  readonly who: string;
+interface Runsvdir extends Log {
   readonly directory: string;
   /** -P: every runsv gets a session, and so a process group, of its own. */
   readonly sessions: boolean;
@@ -64,20 +75,21 @@ interface Runsvdir {
   readonly signalFd: number;
   /** The limit on descriptors that services shall see, not the one we gave ourselves. */
   readonly descriptorLimit: Limit | null;
-  /** The complaint that stands, by subject: each is said once. Subjects are the name of a
-   * service, or begin with it and a slash; those of the whole begin with a slash. */
-  readonly said: Map<string, string>;
   /** What forked supervisors share: see samples(). */
   readonly samples: unknown;
   scanDue: Millis | null;
   /** Told to end, as PID 1: the exit code once every runsv is gone. */
   ending: number | null;
+  /** ALRM came: say so once the scan is done. */
+  rescanTold: boolean;
 }
 
+const forcedRescan = ".forced-rescan";
+
 export function main(argv: readonly string[]): Outcome {
-  const { options, operands, valid } = parseArgs(argv, "P");
-  const directory = operands[0];
-  if (!valid || directory === undefined || operands.length > 2) {
+  const args = parseArgs(argv, "PL:");
+  const directory = args.operands[0];
+  if (!args.valid || directory === undefined) {
     complain(`usage: ${argv[0]} ${usage}\n`);
     return 1;
   }
@@ -85,23 +97,30 @@ export function main(argv: readonly string[]): Outcome {
   const state: Runsvdir = {
     who,
     directory,
-    sessions: options.length > 0,
+    sessions: args.options.some(({ letter }) => letter === "P"),
     children: new Map(),
     watch: newWatch(),
-    signalFd: openSignals([signals.TERM, signals.HUP, signals.CHLD]),
+    signalFd: openSignals([signals.TERM, signals.HUP, signals.CHLD, signals.ALRM]),
+    title: null,
     descriptorLimit: raiseDescriptorLimit(),
     said: new Map(),
     samples: samples(),
     scanDue: sys.monotonic(),
     ending: null,
+    rescanTold: false,
   };
-  if (operands.length > 1) warn(state, "/log", "no log in the process title, using stderr");
+  openLog(state, argv, args);
   sys.subreaper(); // a service whose runsv was killed stays in the tree
   return runTurns({ who, state, fds: descriptors, deadline: nextDeadline, turn });
 }
 
-function descriptors({ signalFd, watch }: Runsvdir): readonly number[] {
-  return [signalFd, ...watchedFds(watch)];
+function descriptors({ signalFd, watch, title, children }: Runsvdir): readonly number[] {
+  const fds = [signalFd, ...watchedFds(watch)];
+  if (title !== null) fds.push(title.fd);
+  for (const { adopted } of children.values()) {
+    if (adopted !== null && adopted.pidfd >= 0) fds.push(adopted.pidfd);
+  }
+  return fds;
 }
 
 /** What the limit was; null where limits are not to be had, which only many services would mind. */
@@ -118,39 +137,38 @@ function raiseDescriptorLimit(): Limit | null {
   }
 }
 
-/** Says it once per subject until all is well with that again. */
-function warn(state: Runsvdir, subject: string, what: string, why = ""): void {
-  const text = sentence(state.who, "warning", what, why);
-  if (state.said.get(subject) === text) return;
-  state.said.set(subject, text);
-  complain(text);
-}
-
-function well(state: Runsvdir, subject: string): void {
-  state.said.delete(subject);
-}
-
 function nextDeadline(state: Runsvdir): Millis | null {
   if (state.ending !== null) return null; // only the end of a runsv is waited for
   let next = state.scanDue;
-  for (const { due } of state.children.values()) {
-    if (due !== null && (next === null || due < next)) next = due;
+  for (const { due, adopted } of state.children.values()) {
+    const at = adopted !== null && adopted.pidfd < 0 ? sys.monotonic() + rescanMs : due;
+    if (at !== null && (next === null || at < next)) next = at;
   }
   return next;
 }
 
 function turn(state: Runsvdir, ready: readonly number[]): number | null {
   if (readChanges(state.watch, ready)) state.scanDue = sys.monotonic(); // before anything fails
+  const { title } = state;
+  if (title !== null && ready.includes(title.fd)) readTitle(title);
   if (FAULTS && sys.fault("turn")) throw new Error("fault point: turn");
   for (const number of readSignals(state.signalFd)) {
-    if (number === signals.CHLD) continue;
-    const code = end(state, number);
+    const code = number === signals.CHLD ? null : onSignal(state, number);
     if (code !== null) return code;
   }
   for (let ended = reap(); ended !== null; ended = reap()) onEnded(state, ended);
+  checkAdopted(state);
   if (state.ending !== null) return state.children.size === 0 ? state.ending : null;
   if (state.scanDue !== null && state.scanDue <= sys.monotonic()) scan(state);
   startDue(state, sys.monotonic());
+  return null;
+}
+
+/** ALRM wants a scan now, where changes cannot be watched; an exit code ends us. */
+function onSignal(state: Runsvdir, number: number): number | null {
+  if (number !== signals.ALRM) return end(state, number);
+  state.scanDue = sys.monotonic();
+  state.rescanTold = true;
   return null;
 }
 
@@ -168,10 +186,27 @@ function end(state: Runsvdir, signal: number): number | null {
 function onEnded(state: Runsvdir, { pid, status }: Ended): void {
   for (const child of state.children.values()) {
     if (child.pid !== pid) continue;
-    child.pid = 0;
-    if (child.leaving) removeChild(state, child);
-    else child.due = restartAt((status & 0x7f) !== 0, child.startedAt, sys.monotonic());
+    const due = restartAt((status & 0x7f) !== 0, child.startedAt, sys.monotonic());
+    replace(state, child, due);
     return;
+  }
+}
+
+/** Its runsv has ended: another one then, unless the service leaves. */
+function replace(state: Runsvdir, child: Child, due: Millis): void {
+  child.pid = 0;
+  if (child.leaving) removeChild(state, child);
+  else child.due = due;
+}
+
+/** The ends of those that are no children of ours. */
+function checkAdopted(state: Runsvdir): void {
+  for (const child of state.children.values()) {
+    const { adopted } = child;
+    if (adopted === null || !hasEnded(adopted)) continue;
+    release(adopted);
+    child.adopted = null;
+    replace(state, child, sys.monotonic());
   }
 }
 
@@ -184,6 +219,7 @@ function removeChild(state: Runsvdir, child: Child): void {
 function stopChild(state: Runsvdir, child: Child): void {
   child.leaving = true;
   child.due = null;
+  if (child.adopted !== null && hasEnded(child.adopted)) return; // its number may be another's
   if (child.pid === 0) removeChild(state, child);
   else kill(child.pid, signals.TERM); // one that is gone already is reaped in its turn
 }
@@ -199,6 +235,23 @@ function scan(state: Runsvdir): void {
   state.scanDue = began; // what is not carried out is still owed
   const again = found.services !== null && carryOut(state, found.services);
   if (!again) state.scanDue = found.sure && sure ? null : began + rescanMs;
+  if (state.rescanTold) tellRescan(state);
+}
+
+/** Who sent ALRM waits for this file to change. */
+function tellRescan(state: Runsvdir): void {
+  state.rescanTold = false;
+  const path = `${state.directory}/${forcedRescan}`;
+  try {
+    const fd = open(path, sys.O_WRONLY | sys.O_CREAT | sys.O_TRUNC | sys.O_NONBLOCK, 0o644);
+    const [seconds, nanoseconds] = sys.realtime();
+    writeAll(fd, labelText({ seconds, nanoseconds }), path);
+    close(fd);
+    well(state, "/rescan");
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    warn(state, "/rescan", error.what, reason(error.errno));
+  }
 }
 
 /** Where inotify cannot be had, people shall know why a change takes its time. */
@@ -244,6 +297,10 @@ function enter(state: Runsvdir, trail: Trail): string {
   if (!isDirectory(statOf(directory, state.directory))) {
     throw new SysError("change directory to", errnos.ENOTDIR, state.directory);
   }
+  const entered = sys.stat(`${directory}/.`);
+  if (typeof entered === "number") {
+    throw new SysError("change directory to", -entered, state.directory);
+  }
   noteAll(trail, directory);
   return directory;
 }
@@ -282,6 +339,7 @@ function look(
     return stat;
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
+    if (sys.lstat(path) === -errnos.ENOENT) return null; // a link that was removed just now
     warn(state, name, `unable to stat ${name}`, reason(error.errno));
     return isGone(error.errno) ? null : "unknown";
   }
@@ -313,10 +371,18 @@ function carryOut(state: Runsvdir, found: readonly Found[]): boolean {
   }
   const again = state.children.size < before;
   for (const name of plan.refused)
-    warn(state, `${name}/start`, `unable to start runsv ${name}`, "too many services");
+    warn(state, `${name}/start`, `unable to start runsv ${name}`, "too many services.");
   for (const one of plan.start) {
     well(state, `${one.name}/start`);
-    const child = { ...one, pid: 0, startedAt: 0, due: now, leaving: false, pipe: -1 };
+    const child = {
+      ...one,
+      pid: 0,
+      startedAt: 0,
+      due: now,
+      leaving: false,
+      adopted: null,
+      pipe: -1,
+    };
     state.children.set(one.key, child);
   }
   return again;
@@ -334,7 +400,9 @@ function rename(state: Runsvdir, found: readonly Found[]): void {
 /** Forks a runsv for everyone whose time has come. All in one call: nothing of the heap that
  * they share is touched between two forks. */
 function startDue(state: Runsvdir, now: Millis): void {
-  const due = [...state.children.values()].filter((one) => one.due !== null && one.due <= now);
+  const due = [...state.children.values()].filter(
+    (one) => one.due !== null && one.due <= now && !isTaken(state, one, now),
+  );
   if (due.length === 0) return;
   for (const child of due) {
     child.startedAt = now;
@@ -353,6 +421,30 @@ function startDue(state: Runsvdir, now: Millis): void {
     if (pid < 0) warn(state, subject, `unable to fork for ${child.name}`, reason(-pid));
     else well(state, subject);
   });
+}
+
+/** True while the service has a runsv that is not our child: one that a runsvdir before us has left
+ * is ours from now on, for any other one's end is waited. */
+function isTaken(state: Runsvdir, child: Child, now: Millis): boolean {
+  const directory = `${state.directory}/${child.name}`;
+  const pid = leftOver(directory);
+  if (pid > 0) child.adopted = adopt(pid, countAdopted(state));
+  const subject = `${child.name}/lock`;
+  if (child.adopted !== null) {
+    child.pid = child.adopted.pid;
+    child.due = null;
+  } else if (isSupervised(directory)) {
+    child.due = now + supervisorRetryMs;
+    const what = `unable to lock ${child.name}/supervise/lock`;
+    warn(state, subject, what, reason(errnos.EAGAIN));
+    return true;
+  }
+  well(state, subject);
+  return child.adopted !== null;
+}
+
+function countAdopted({ children }: Runsvdir): number {
+  return [...children.values()].filter(({ adopted }) => adopted !== null).length;
 }
 
 /** In the child: it becomes the supervisor. */

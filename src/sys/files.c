@@ -188,6 +188,13 @@ JSValue sys_flock(ARGS) {
 	return outcome(ctx, flock(int_in(ctx, argv[0]), int_in(ctx, argv[1])));
 }
 
+/* lockfile(fd) -> 0 | -errno */
+JSValue sys_lockfile(ARGS) {
+	UNUSED_ARGS;
+	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	return outcome(ctx, fcntl(int_in(ctx, argv[0]), F_SETLKW, &all));
+}
+
 /* pipe() -> [readFd, writeFd] | -errno */
 JSValue sys_pipe(ARGS) {
 	UNUSED_ARGS;

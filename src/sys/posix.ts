@@ -144,6 +144,15 @@ export function tryLock(fd: number, path: string): boolean {
   return unless(errnos.EAGAIN, "lock", sys.flock(fd, sys.LOCK_EX | sys.LOCK_NB), path) !== null;
 }
 
+/** True while somebody else has the lock of a file, which is not made for that. */
+export function isLocked(path: string): boolean {
+  const fd = sys.open(path, sys.O_WRONLY | sys.O_NONBLOCK, 0);
+  if (fd < 0) return false;
+  const result = sys.flock(fd, sys.LOCK_EX | sys.LOCK_NB);
+  close(fd);
+  return result === -errnos.EAGAIN;
+}
+
 export function rename(from: string, to: string): void {
   checked("rename", sys.rename(from, to), from);
 }
@@ -183,6 +192,15 @@ export function pipe(): [number, number] {
 export function reopenForWriting(readEnd: number): number | null {
   const fd = sys.open(`/proc/self/fd/${readEnd}`, sys.O_WRONLY, 0);
   return fd < 0 ? null : fd;
+}
+
+/** Another descriptor of a write end, which never waits; itself where there is no /proc. Closes the
+ * one given, unless that is the result. */
+export function reopenNonblocking(writeEnd: number): number {
+  const fd = sys.open(`/proc/self/fd/${writeEnd}`, sys.O_WRONLY | sys.O_NONBLOCK, 0);
+  if (fd < 0) return writeEnd;
+  close(writeEnd);
+  return fd;
 }
 
 /** Sends a signal; false when the process is gone. */

@@ -173,6 +173,18 @@ JSValue sys_settitle(ARGS) {
 	return set_words(ctx, argv[0]) < 0 ? JS_EXCEPTION : JS_NewInt32(ctx, 0);
 }
 
+/* retitle(at, bytes) -> 0; the last byte stays NUL, which the kernel looks for */
+JSValue sys_retitle(ARGS) {
+	UNUSED_ARGS;
+	size_t size, at = (size_t)int_in(ctx, argv[0]);
+	char *bytes = bytes_in(ctx, argv[1], &size);
+	if (!bytes) return JS_EXCEPTION;
+	if (at < start.title_size && size < start.title_size - at)
+		memcpy(start.title + at, bytes, size);
+	give_scratch(ctx, bytes);
+	return JS_NewInt32(ctx, 0);
+}
+
 /* --- fork and spawn ---------------------------------------------------------------------- */
 
 static int close_between(int from, int to) {

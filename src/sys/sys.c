@@ -117,6 +117,13 @@ static JSValue sys_stamplines(ARGS) {
 #define SYS_CALL(name, arguments) JS_CFUNC_DEF(#name, arguments, sys_##name)
 #define SYS_CONST(name) JS_PROP_INT32_DEF(#name, name, JS_PROP_ENUMERABLE)
 
+/* struct utmp of glibc: musl's is the latter everywhere. */
+#ifdef __x86_64__
+#define UTMP_BYTES 384
+#else
+#define UTMP_BYTES 400
+#endif
+
 static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(fault, 1),
 	SYS_CALL(collect, 0),
@@ -135,6 +142,7 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(chmod, 2),
 	SYS_CALL(isatty, 1),
 	SYS_CALL(flock, 2),
+	SYS_CALL(lockfile, 1),
 	SYS_CALL(pipe, 0),
 	SYS_CALL(dup2, 2),
 	SYS_CALL(stat, 1),
@@ -175,6 +183,7 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(pidfd_open, 1),
 	SYS_CALL(subreaper, 0),
 	SYS_CALL(settitle, 1),
+	SYS_CALL(retitle, 2),
 	SYS_CALL(birth, 1),
 	SYS_CALL(living, 1),
 	SYS_CALL(fork, 3),
@@ -196,7 +205,7 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(sendto, 6),
 	SYS_CONST(O_RDONLY), SYS_CONST(O_WRONLY), SYS_CONST(O_RDWR), SYS_CONST(O_CREAT),
 	SYS_CONST(O_TRUNC), SYS_CONST(O_EXCL), SYS_CONST(O_APPEND), SYS_CONST(O_NONBLOCK),
-	SYS_CONST(LOCK_EX), SYS_CONST(LOCK_NB), SYS_CONST(WNOHANG),
+	SYS_CONST(LOCK_EX), SYS_CONST(LOCK_NB), SYS_CONST(WNOHANG), SYS_CONST(UTMP_BYTES),
 	SYS_CONST(RLIMIT_AS), SYS_CONST(RLIMIT_CORE), SYS_CONST(RLIMIT_CPU), SYS_CONST(RLIMIT_DATA),
 	SYS_CONST(RLIMIT_FSIZE), SYS_CONST(RLIMIT_MEMLOCK), SYS_CONST(RLIMIT_NOFILE),
 	SYS_CONST(RLIMIT_NPROC), SYS_CONST(RLIMIT_RSS), SYS_CONST(RLIMIT_STACK),

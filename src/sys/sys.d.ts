@@ -64,6 +64,8 @@ declare const sys: {
   isatty(fd: number): boolean;
   /** flock(2); -EAGAIN with LOCK_NB while somebody else has it. */
   flock(fd: number, operation: number): number;
+  /** fcntl(2)'s lock on all of a file, waited for, which is another one than flock's. */
+  lockfile(fd: number): number;
   /** [read end, write end]. */
   pipe(): [number, number] | number;
   /** The copy is not close-on-exec. */
@@ -141,6 +143,8 @@ declare const sys: {
   subreaper(): number;
   /** What ps shows: the words as the command line, the first as the name. At most 1024 bytes. */
   settitle(words: readonly Bytes[]): number;
+  /** Overwrites bytes of the command line that this process was started with; never beyond it. */
+  retitle(at: number, bytes: Bytes): number;
   /** Writes `PID START BOOT` of this process into a file: START is field 22 of proc(5)'s stat,
    * clock ticks since boot, BOOT the kernel's boot id. Fails where there is no /proc. */
   birth(path: Bytes): number;
@@ -221,6 +225,8 @@ declare const sys: {
   readonly LOCK_EX: number;
   readonly LOCK_NB: number;
   readonly WNOHANG: number;
+  /** The size of glibc's records in utmp(5) on this machine. */
+  readonly UTMP_BYTES: number;
   readonly RLIMIT_AS: number;
   readonly RLIMIT_CORE: number;
   readonly RLIMIT_CPU: number;

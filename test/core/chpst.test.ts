@@ -103,16 +103,16 @@ test("a file is a variable: its first line, without the blanks at its end", () =
   }
 });
 
-test("the environment keeps what is not changed, as it is and where it is", () => {
+test("the environment keeps what is not changed, as it is, in runit's order", () => {
   const environment = ["A=1", "none", "B=1", "A=2", "AB=1", "=C=1"];
   for (const [changes, expected] of [
     [[], "A=1 none B=1 A=2 AB=1 =C=1"],
-    [["A=3"], "none B=1 AB=1 =C=1 A=3"],
-    [["A"], "none B=1 AB=1 =C=1"],
+    [["A=3"], "=C=1 none B=1 AB=1 A=3"],
+    [["A"], "=C=1 none B=1 AB=1"],
     [["D"], "A=1 none B=1 A=2 AB=1 =C=1"],
-    [["B=2", "B=3"], "A=1 none A=2 AB=1 =C=1 B=3"],
-    [["B=2", "B"], "A=1 none A=2 AB=1 =C=1"],
-    [["B=x=y"], "A=1 none A=2 AB=1 =C=1 B=x=y"],
+    [["B=2", "B=3"], "A=1 none =C=1 A=2 AB=1 B=3"],
+    [["B=2", "B"], "A=1 none =C=1 A=2 AB=1"],
+    [["B=x=y"], "A=1 none =C=1 A=2 AB=1 B=x=y"],
     [["none"], "A=1 none B=1 A=2 AB=1 =C=1"],
   ] as const) {
     assert.equal(changeEnvironment(environment, changes).join(" "), expected);

@@ -59,6 +59,9 @@ sameAsOracle(
     `cd env2 && chpst -e ../env sh -c 'pwd | grep -o env2; echo $PLAIN'`,
     // names that have an equals sign; the directory of what is none
     `env -i $(command -v chpst) -e name /usr/bin/env -0 | sort -z`,
+    // the order of what is left, where a variable is replaced or removed, and of what is new
+    `${before} $(command -v chpst) -e env2 -U daemon /usr/bin/env`,
+    `mkdir no; : >no/EMPTY; ${before} $(command -v chpst) -e no -U daemon /usr/bin/env`,
     `chpst -e env2 sh -c 'echo $PLAIN'`,
     `chpst -v -e env2 sh -c 'echo $PLAIN'`,
     `envdir env2 sh -c 'echo $PLAIN'`,

@@ -42,7 +42,7 @@ sameAsOracle(
 );
 sameAsOracle(
   "-U",
-  users.map((user) => `chpst -U ${user === "" ? "''" : user} sh -c 'env | grep ^.ID= | sort; id'`),
+  users.map((user) => `chpst -U ${user === "" ? "''" : user} sh -c 'env | grep ^.ID=; id'`),
 );
 
 const groups60 = Array.from({ length: 60 }, (_, index) => index + 1).join(":");

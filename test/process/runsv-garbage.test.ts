@@ -111,7 +111,7 @@ describe("garbage", { concurrency: true }, () => {
     const { pid } = await until(dir, ({ state }) => state === "run", 10_000);
     fillDisk(path.join(dir, "filler"));
     tell(dir, "pc");
-    const warning = "runsv web: warning: unable to write supervise/stat.new: disk full";
+    const warning = "runsv web: warning: unable to write supervise/stat.new: out of disk space";
     assert.equal(await runsv.stderr.waitFor(/./), warning);
     assert.equal((await status(dir)).pid, pid);
     fs.rmSync(path.join(dir, "filler"));
@@ -129,7 +129,7 @@ describe("garbage", { concurrency: true }, () => {
     await until(dir, ({ state }) => state === "run", 10_000);
     fillDisk(path.join(dir, "filler"));
     tell(dir, "p");
-    await runsv.stderr.waitFor(/disk full/);
+    await runsv.stderr.waitFor(/out of disk space/);
     assert.equal((await status(dir)).paused, false);
     fs.rmSync(path.join(dir, "filler"));
     await until(dir, ({ paused }) => paused, 10_000);

@@ -15,7 +15,7 @@ const lookMs = 6000;
 describe("refusals", { concurrency: true }, () => {
   for (const [point, said] of [
     ["inotify_init", "unable to use inotify, looking every 5 seconds"],
-    ["inotify_add_watch", "unable to watch /, looking every 5 seconds: disk full"],
+    ["inotify_add_watch", "unable to watch /, looking every 5 seconds: out of disk space"],
   ] as const) {
     test(`no ${point}: said once, a new service is found nevertheless`, async (t) => {
       const { scan } = newScan(t);

@@ -76,3 +76,21 @@ test(`no system call in ${seconds} s: runsvdir, runsv, svlogd of either kind`, a
   const counted = await callsOf(t, pids, 300, () => process.kill(tree.pid, "SIGCHLD"));
   assert.match(counted, /wait4/);
 });
+
+test("nor with a log in the title, over a runsv that another one has left", async (t) => {
+  const skip = await straceMissing(t);
+  if (skip !== false) return t.skip(skip);
+  const { dir, scan } = newScan(t);
+  const web = sleeper(scan, "web", { "log/": "" });
+  const before = startRunsvdir(t, scan);
+  await isUp(web);
+  before.signal("SIGKILL");
+  await before.waitForExit();
+  const args = ["scan", `log: ${".".repeat(40)}`];
+  const tree = start(t, bin("runsvdir"), { args, cwd: dir, endSignal: "SIGHUP" });
+  await isUp(sleeper(scan, "late"));
+  await sleep(500);
+  const late = childrenOf(tree.pid);
+  assert.equal(late.length, 1, "web has a runsv");
+  assert.equal(await callsOf(t, [tree.pid, ...late], 2000), "");
+});

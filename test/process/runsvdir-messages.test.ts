@@ -60,22 +60,12 @@ test("a file for a directory: said as Debian's runsvdir does", { skip }, async (
 });
 
 test("a wrong call is usage and exit 1", async (t) => {
-  for (const args of [[], ["-P"], ["-x", "dir"], ["a", "log: ......", "b"]]) {
+  for (const args of [[], ["-P"], ["-x", "dir"], ["-L"]]) {
     const { code, stdout, stderr } = await run(t, bin("runsvdir"), args);
     assert.equal(code, 1, args.join(" "));
-    assert.match(stderr, /^usage: .*runsvdir \[-P\] dir/);
+    assert.match(stderr, /^usage: .*runsvdir \[-P\] \[-L file\] dir\n/);
     assert.equal(stdout, "");
   }
-});
-
-test("the operand for a log in the process title is said to be without effect", async (t) => {
-  const scan = tempDir(t);
-  const web = sleeper(scan, "web");
-  const args = ["-P", scan, "log: ......................................"];
-  const tree = start(t, bin("runsvdir"), { args, endSignal: "SIGHUP" });
-  await isUp(web);
-  const said = "warning: no log in the process title, using stderr";
-  assert.equal(tree.stderr.text(), `runsvdir ${scan}: ${said}\n`);
 });
 
 test("a complaint that stands is not repeated by the next scans", async (t) => {

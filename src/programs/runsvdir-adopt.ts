@@ -1,0 +1,62 @@
+// A service that is supervised already: runsvdir was killed, or told to go, and its runsv are there
+// still. Who is in supervise/runsv.birth is taken for our own, unless another runsvdir watches it.
+// No process but its parent hears how it ends; that it has ended, pidfd tells.
+import { leadingNumber } from "../core/args.ts";
+import { adoptedWatched } from "../core/limits.ts";
+import { close, isLocked, readIfThere } from "../sys/posix.ts";
+
+/** A runsv that another one has forked. */
+export interface Adopted {
+  readonly pid: number;
+  /** Ready once it has ended; -1 where none can be had, or there are too many. */
+  readonly pidfd: number;
+  /** Its record, by a path that stays when the link to the service goes. */
+  readonly record: string;
+}
+
+const statBytes = 1024;
+
+/** The pid of the runsv that a service has already, and no runsvdir; 0: none. */
+export function leftOver(directory: string): number {
+  const pid = sys.living(recordIn(directory));
+  return pid > 0 && !hasParent(pid) ? pid : 0;
+}
+
+function recordIn(directory: string): string {
+  return `${directory}/supervise/runsv.birth`;
+}
+
+/** Watches it, by a pidfd as long as not so many are watched; null when it has just ended. */
+export function adopt(pid: number, watched: number): Adopted | null {
+  const home = sys.readlink(`/proc/${pid}/cwd`);
+  if (typeof home === "number") return null;
+  const pidfd = watched < adoptedWatched ? Math.max(-1, sys.pidfd_open(pid)) : -1;
+  const adopted = { pid, pidfd, record: recordIn(home) };
+  if (sys.living(adopted.record) === pid) return adopted;
+  release(adopted); // it has ended in between, and this may be somebody else's number
+  return null;
+}
+
+/** True while a runsvdir waits for it: then it is that one's to watch and to end. */
+function hasParent(pid: number): boolean {
+  const stat = readIfThere(`/proc/${pid}/stat`, statBytes) ?? "";
+  const parent = leadingNumber(stat.slice(stat.lastIndexOf(")") + ") S ".length));
+  return readIfThere(`/proc/${parent}/comm`, statBytes) === "runsvdir\n";
+}
+
+/** True once it has ended. */
+export function hasEnded({ pid, pidfd, record }: Adopted): boolean {
+  if (pidfd < 0) return sys.living(record) !== pid;
+  const ready = sys.poll([pidfd], 0);
+  return typeof ready !== "number" && ready.length > 0;
+}
+
+/** Watches it no longer. */
+export function release({ pidfd }: Adopted): void {
+  if (pidfd >= 0) close(pidfd);
+}
+
+/** True while anybody supervises the service: a runsv of ours would not get the lock. */
+export function isSupervised(directory: string): boolean {
+  return isLocked(`${directory}/supervise/lock`);
+}
