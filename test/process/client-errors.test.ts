@@ -70,11 +70,11 @@ test("no-permission: supervise/ belongs to somebody else", async (t) => {
 
 test("timeout: the last status is in the message", async (t) => {
   const web = withStatus(tempDir(t), `${record}u\0\0`);
-  const waiting = until(web, ({ state }) => state === "run", 50);
+  const waiting = until(web, ({ state }) => state === "run", 1000);
   await assert.rejects(waiting, (error) => {
     assert.ok(error instanceof ServiceError);
     assert.equal(error.code, "timeout");
-    assert.match(error.message, /waited 50 ms for '.*\/web' in vain: .*state: 'down'/s);
+    assert.match(error.message, /waited 1000 ms for '.*\/web' in vain: .*state: 'down'/s);
     return true;
   });
 });

@@ -55,8 +55,8 @@ describe("faults", { concurrency: true }, () => {
   });
 
   test("fork fails once: it is started by itself, five seconds later", async (t) => {
-    const web = await startWeb(t, { "run!": forever, "finish!": finish }, "spawn.once");
     const before = performance.now();
+    const web = await startWeb(t, { "run!": forever, "finish!": finish }, "spawn.once");
     await until(web.dir, ({ state }) => state === "run", 10_000);
     assert.ok(performance.now() - before > 4000);
   });
