@@ -149,6 +149,15 @@ export function isOver({ want, state, due, scripts }: Service): boolean {
   return want === "exit" && state === "down" && due === null && scripts.length === 0;
 }
 
+/** What a supervisor does next about its service and its logger: `endInput` closes its end of the
+ * log pipe and retires the logger. Once, since the logger's want says that it is done; and not
+ * before the service is over, since whoever runs in it writes to that pipe. */
+export function nextOfPair(main: Service, log: Service | null): "stay" | "endInput" | "leave" {
+  if (!isOver(main)) return "stay";
+  if (log === null || isOver(log)) return "leave";
+  return log.want === "exit" ? "stay" : "endInput";
+}
+
 function announced(service: Service, stamped: boolean): Step {
   return { service, effects: [{ kind: "announce", stamped }] };
 }
