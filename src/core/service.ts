@@ -134,7 +134,11 @@ export function step(service: Service, event: Event, now: Millis): Step {
     case "retire": {
       // A logger that is to start again still has what lies in the pipe to write.
       const again = service.again || (service.want === "up" && isEnding(service));
-      return leaving(announced({ ...service, want: "exit", again }, false));
+      const next = leaving(announced({ ...service, want: "exit", again, paused: false }, false));
+      if (service.state !== "run" || !service.paused) return next;
+      // It would never come to see the end of its input.
+      const goOn: Effect = { kind: "signal", pid: service.pid, signal: "CONT" };
+      return { ...next, effects: [goOn, ...next.effects] };
     }
   }
 }

@@ -48,6 +48,19 @@ describe("log", { concurrency: true }, () => {
     assert.equal(fs.readFileSync(path.join(log, "starts"), "latin1"), "start\n");
   });
 
+  test("exit: a logger that is paused goes on, to see the end of its input", async (t) => {
+    // Neither it nor runsv ever ended.
+    const files = { "run!": forever, "log/run!": "#!/bin/sh\nexec cat\n" };
+    const dir = serviceDir(tempDir(t), "web", files);
+    const runsv = startRunsv(t, dir);
+    const log = path.join(dir, "log");
+    await until(log, ({ state }) => state === "run", 10_000);
+    await control(log, "pause");
+    await until(log, ({ paused }) => paused, 10_000);
+    await control(dir, "exit");
+    assert.deepEqual(await runsv.waitForExit(), { code: 0, signal: null });
+  });
+
   test("log/down: the service's lines wait in the pipe until the logger is up", async (t) => {
     const dir = serviceDir(tempDir(t), "web", {
       "run!": "#!/bin/sh\necho hello\nexec sleep 600\n",
