@@ -270,10 +270,10 @@ function makePart(logger: Logger, directory: LogDirectory, stamp: string, to: nu
   const soft = room < output.length ? output.subarray(0, room) : output;
   const lines = sys.stamplines(buffer, from, to, soft, prefix, midline, options.table);
   const [taken, made, open] = lines;
-  if (from + taken === to || made === room || soft === output)
+  if (from + taken === to || (made === room && !open) || soft === output)
     return { taken, made, midline: open };
-  // The next line is the one that makes it full: all of it, or what the maximum allows. Its stamp
-  // and prefix do not count there, so that no line of at most lineBytes is cut.
+  // The next line, or the rest of this one, makes it full: all of it, or what the maximum allows.
+  // Stamp and prefix do not count there, so that no line of at most lineBytes is cut.
   const begin = from + taken;
   const newline = buffer.indexOf(10, begin);
   const fits = Math.max(1, hardRoom(directory.config, directory.size) - made);

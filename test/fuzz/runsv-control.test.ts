@@ -172,15 +172,19 @@ class Subject {
   async #obeys(letter: "u" | "d" | "o"): Promise<void> {
     fs.chmodSync(this.#file("run"), 0o755);
     const [before, wasRunning] = [this.#starts(), this.#status().state === "run"];
+    const toldAt = Date.now();
     this.#tell("", letter);
     const helpAt = performance.now() + patienceMs;
     await eventually(`${letter} to be obeyed`, () => {
-      const { state, want, pid } = this.#status();
+      const { state, want, pid, since } = this.#status();
       if (want !== (letter === "u" ? "up" : "down")) return false;
+      if (letter === "d" && state === "down") return true;
       const hasRun = state === "run" || this.#starts() > before;
-      if (letter === "u" ? hasRun : letter === "d" ? state === "down" : hasRun || wasRunning) {
-        return true;
-      }
+      if (letter !== "d" && hasRun) return true;
+      // One that runs when it hears `o` has its once: also when its end comes with that.
+      const endedSince =
+        state === "down" && since.seconds * 1000 + since.nanoseconds / 1e6 > toldAt;
+      if (letter === "o" && (wasRunning || endedSince)) return true;
       // It may be deaf, have a control/t that does nothing, or hang in finish.
       if (pid > 0 && performance.now() > helpAt) kill(pid, "SIGKILL");
       return false;
