@@ -16,6 +16,11 @@ export class Random {
     this.below = newRandom(seed);
   }
 
+  /** For something that happens at the same time as others. */
+  fork(): Random {
+    return new Random(this.below(2 ** 32));
+  }
+
   /** From low to high, both included. */
   between(low: number, high: number): number {
     return low + this.below(high - low + 1);

@@ -8,7 +8,7 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodeStatus, type Status } from "../../src/core/status.ts";
-import { playRounds, Random } from "../fuzz.ts";
+import { playRounds, type Random } from "../fuzz.ts";
 import {
   bin,
   eventually,
@@ -244,7 +244,7 @@ class Subject {
 async function play(t: TestContext, random: Random): Promise<void> {
   const scan = tempDir(t);
   const subjects = Array.from({ length: servicesPerRound }, (_, at) => {
-    const own = new Random(random.below(2 ** 32));
+    const own = random.fork();
     return new Subject(t, serviceDir(scan, `s${at}`, serviceFiles(own)), own);
   });
   await Promise.all(subjects.map((subject) => subject.live()));
