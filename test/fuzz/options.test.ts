@@ -154,10 +154,10 @@ function value(random: Random): string {
 function option(random: Random, known: string): string[] {
   const some = random.picks(random.between(1, 3), [...known.replaceAll(":", "")]).join("");
   const cluster = `-${some}`;
-  const shape = random.below(6);
-  if (shape === 0) return [cluster + value(random)];
-  if (shape < 4) return [cluster, value(random)];
-  return shape === 4 ? [cluster] : [`-${random.bytes(random.between(1, 3), "\0")}`];
+  const shape = random.below(12);
+  if (shape < 2) return [cluster + value(random)];
+  if (shape < 8) return [cluster, value(random)];
+  return shape < 11 ? [cluster] : [`-${random.bytes(random.between(1, 3), "\0")}`];
 }
 
 /** As it may be called: with a path, as a login shell, by nothing at all. */
@@ -167,7 +167,8 @@ function calledAs(random: Random, name: string): string {
 
 function makeArgv(random: Random, name: string): string[] {
   if (random.once(60)) return []; // which the kernel makes one empty string
-  const known = strict[name]?.[0] ?? letters;
+  const program = allNames().find(([known]) => known === name)?.[1] ?? name;
+  const known = (strict[name] ?? strict[program])?.[0] ?? letters;
   const argv = [random.once(30) ? value(random) : calledAs(random, name)];
   for (let i = random.below(5); i > 0; i--) {
     argv.push(...(random.once(3) ? [value(random)] : option(random, known)));

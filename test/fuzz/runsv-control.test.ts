@@ -11,6 +11,7 @@ import { decodeStatus, type Status } from "../../src/core/status.ts";
 import { playRounds, type Random } from "../fuzz.ts";
 import {
   bin,
+  commandLine,
   eventually,
   isAlive,
   kill,
@@ -64,6 +65,16 @@ function serviceFiles(random: Random): Record<string, string> {
   if (log === 0) files["log/"] = ""; // the built-in one
   if (log === 1) files["log/run!"] = `#!/bin/sh\n${random.pick(loggers)}\n`;
   return files;
+}
+
+function stateOf(pid: number): string {
+  try {
+    const cwd = fs.readlinkSync(`/proc/${pid}/cwd`);
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
+    return ` in ${cwd}: ${stat.split(" ").slice(1, 4).join(" ")}`;
+  } catch {
+    return " has ended"; // between two looks
+  }
 }
 
 /** A service and its runsv, of which there is always one. */
@@ -224,6 +235,20 @@ class Subject {
     assert.equal(this.#status().pid, 0);
   }
 
+  /** For whoever has to find out. */
+  #picture(): string {
+    const files = fs.readdirSync(this.#dir, { recursive: true, encoding: "utf8" });
+    const told = ["body", "finish", "log/run", "supervise/stat", "log/supervise/stat"];
+    const texts = [...files.filter((name) => name.startsWith("control/")), ...told]
+      .map((name) => this.#file(name))
+      .filter((file) => fs.statSync(file, { throwIfNoEntry: false })?.isFile())
+      .map((file) => `${file}: ${fs.readFileSync(file, "latin1").replace(/^#!.*\n/, "")}`);
+    const processes = processesOf(this.#t).map(
+      (pid) => `${pid} ${commandLine(pid)}${stateOf(pid)}`,
+    );
+    return `${texts.join("")}${processes.join("\n")}`;
+  }
+
   async live(): Promise<void> {
     try {
       await this.start();
@@ -234,9 +259,8 @@ class Subject {
       await this.#leavesNoZombie();
       await this.#end();
     } catch (error) {
-      const files = fs.readdirSync(this.#dir, { recursive: true }).join(" ");
       const text = error instanceof Error ? error.message : String(error);
-      throw new Error(`${text}\n${files}\n${this.#did.join("; ")}`, { cause: error });
+      throw new Error(`${text}\n${this.#picture()}\n${this.#did.join("; ")}`, { cause: error });
     }
   }
 }
