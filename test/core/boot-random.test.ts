@@ -1,5 +1,5 @@
-// Process 1 on a machine where anything is asked for at any time, processes end late or never, forks
-// fail, and the engine faults at every point at which its successor can take over: what it
+// Process 1 on a machine where anything is asked for at any time, processes end late or never,
+// forks fail, and the engine faults at every point at which its successor can take over: what it
 // remembered is all that is left of it then. Seeded: SEED=n runs another life.
 import assert from "node:assert/strict";
 import { test } from "node:test";

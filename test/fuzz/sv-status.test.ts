@@ -170,7 +170,8 @@ function checkLines(names: readonly string[], { code, signal, stdout, stderr }: 
   for (const [at, line] of lines.entries()) {
     const name = names[at] ?? "";
     const one = (text: string) => text.replaceAll("NAME", name);
-    const log = `; (${reading.replace("NAME", "log")}|${one(trouble).replaceAll(name, `${name}/log`)})`;
+    const logTrouble = trouble.replaceAll("NAME", `${name}/log`);
+    const log = `; (${reading.replace("NAME", "log")}|${logTrouble})`;
     const pattern = new RegExp(`^(${one(reading)}|${one(trouble)})?(${log}|; )?$`);
     assert.match(line, pattern);
     failures += line.match(/(fail|warning): /g)?.length ?? 0;

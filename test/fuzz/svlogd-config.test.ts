@@ -1,6 +1,7 @@
 // svlogd under configs out of a grammar and out of random bytes, with random input, rotations that
 // are asked for, and configs that change under it. Where nothing in the config loses a line, the
-// logs have every one that is selected, once and in order; in any case svlogd reads on, and exits 0.
+// logs have every one that is selected, once and in order; in any case svlogd reads on, and exits
+// 0.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
