@@ -135,8 +135,8 @@ export function step(service: Service, event: Event, now: Millis): Step {
       // A logger that is to start again still has what lies in the pipe to write.
       const again = service.again || (service.want === "up" && isEnding(service));
       const next = leaving(announced({ ...service, want: "exit", again, paused: false }, false));
-      if (service.state !== "run" || !service.paused) return next;
-      // It would never come to see the end of its input.
+      if (service.state !== "run") return next;
+      // One that is stopped, by whomever, would never come to see the end of its input.
       const goOn: Effect = { kind: "signal", pid: service.pid, signal: "CONT" };
       return { ...next, effects: [goOn, ...next.effects] };
     }
