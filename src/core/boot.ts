@@ -322,19 +322,14 @@ function onTimeout(boot: Boot, now: Millis): Step {
 
 // --- What survives a fault of the engine -----------------------------------------------------
 
-/** STAGE PHASE PID CODE, and behind them the requests that were heard and not answered yet. */
-function noteOf({ stage, phase, pid, code }: Boot): string {
-  return `${stage} ${phase} ${pid} ${code}`;
+/** STAGE PHASE PID CODE SCRIPTPID: what a successor has to know. */
+export function noteOf({ stage, phase, pid, code, scriptPid }: Boot): string {
+  return `${stage} ${phase} ${pid} ${code} ${scriptPid}`;
 }
 
-/** What is to be remembered while these requests are answered. */
-export function notePending(boot: Boot, requests: readonly Request[]): string {
-  return [noteOf(boot), ...requests].join(" ");
-}
-
-/** The note of a stage that has just got this process. */
-export function noteStarted(boot: Boot, pid: number): string {
-  return noteOf({ ...boot, phase: "run", pid });
+/** The note while these requests were heard and are not answered yet. */
+export function notePending(note: string, requests: readonly Request[]): string {
+  return [note, ...requests].join(" ");
 }
 
 /** The requests that a predecessor left unanswered. */
@@ -347,12 +342,13 @@ const phases: readonly Phase[] = ["run", "pause", "stop", "kill", "drain", "over
 /** Goes on where the predecessor stood. What cannot be read means stage 2, anew: whatever runs is
  * left alone by that. */
 function resume(boot: Boot, note: string, limitMs: Millis | null, now: Millis): Step {
-  const [first = "", second = "", third = "", fourth = ""] = note.split(" ");
+  const [first = "", second = "", third = "", fourth = "", fifth = ""] = note.split(" ");
   const stage = ([1, 2, 3] as const).find((known) => `${known}` === first);
   const phase = phases.find((known) => known === second);
   const pid = Number(third);
   if (stage === undefined || phase === undefined || !(pid >= 0)) return enter(boot, 2);
-  const known = { ...boot, stage, code: fourth === "" ? 0 : Number(fourth) };
+  const [code, scriptPid] = [Number(fourth) || 0, Number(fifth) || 0];
+  const known = { ...boot, stage, code, scriptPid };
   if (phase === "over" || phase === "drain") {
     return stay({ ...known, phase: "over" }, { kind: "leave" });
   }

@@ -134,7 +134,11 @@ export function step(service: Service, event: Event, now: Millis): Step {
     case "retire": {
       // A logger that is to start again still has what lies in the pipe to write.
       const again = service.again || (service.want === "up" && isEnding(service));
-      return leaving(announced({ ...service, want: "exit", again }, false));
+      const next = leaving(announced({ ...service, want: "exit", again, paused: false }, false));
+      if (service.state !== "run") return next;
+      // One that is stopped, by whomever, would never come to see the end of its input.
+      const goOn: Effect = { kind: "signal", pid: service.pid, signal: "CONT" };
+      return { ...next, effects: [goOn, ...next.effects] };
     }
   }
 }
@@ -147,6 +151,15 @@ export function deadline(service: Service): Millis | null {
 /** True once nothing is left to supervise: the operator said exit, and it is down. */
 export function isOver({ want, state, due, scripts }: Service): boolean {
   return want === "exit" && state === "down" && due === null && scripts.length === 0;
+}
+
+/** What a supervisor does next about its service and its logger: `endInput` closes its end of the
+ * log pipe and retires the logger. Once, since the logger's want says that it is done; and not
+ * before the service is over, since whoever runs in it writes to that pipe. */
+export function nextOfPair(main: Service, log: Service | null): "stay" | "endInput" | "leave" {
+  if (!isOver(main)) return "stay";
+  if (log === null || isOver(log)) return "leave";
+  return log.want === "exit" ? "stay" : "endInput";
 }
 
 function announced(service: Service, stamped: boolean): Step {

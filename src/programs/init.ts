@@ -7,8 +7,8 @@ import {
   type Event,
   isReplaced,
   newBoot,
+  noteOf,
   notePending,
-  noteStarted,
   parseLimit,
   pendingIn,
   type Request,
@@ -145,17 +145,17 @@ function turn(init: Init): number | null {
   const asked = hear(init);
   if (FAULTS) failOnPurpose();
   reapAll(init);
-  if (doubtful) lookForStage(init);
-  for (let signal = init.heard[0]; signal !== undefined; signal = init.heard[0]) {
+  if (doubtful) lookForLost(init);
+  settle(init);
+  for (let signal = init.heard.shift(); signal !== undefined; signal = init.heard.shift()) {
     const marks = { stopit: isMarked("stopit"), ctrlaltdel: hasCtrlAltDel() };
     owe(init, { kind: "request", signal, marks });
-    init.heard.shift();
+    settle(init);
   }
-  settle(init);
   const { deadline } = init.boot;
   if (deadline !== null && deadline <= sys.monotonic()) owe(init, { kind: "timeout" });
   settle(init);
-  if (asked) sys.remember(notePending(init.boot, init.heard)); // none any more: they are answered
+  if (asked) remember(init, noteOf(init.boot)); // no request any more: they are answered
   init.unsettled = false;
   return init.leaving ? init.boot.code : null;
 }
@@ -169,8 +169,12 @@ function hear(init: Init): boolean {
     }
   }
   const asked = init.heard.length > 0;
-  if (asked) sys.remember(notePending(init.boot, init.heard));
+  if (asked) remember(init, noteOf(init.boot));
   return asked;
+}
+
+function remember({ heard }: Init, note: string): void {
+  sys.remember(notePending(note, heard));
 }
 
 /** In a test build: everything that can go wrong with the program itself. */
@@ -195,12 +199,16 @@ function endingOf(status: number): Ending {
   return signal === 0 ? { code: (status >> 8) & 0xff } : { signal };
 }
 
-/** A fault may have come between the end of the stage and the word of it. */
-function lookForStage(init: Init): void {
-  const { pid } = init.boot;
-  const known = init.owed.some(({ task }) => ["stageEnded", "stageLost"].includes(task.kind));
-  if (pid === 0 || known || sys.kill(pid, 0) !== -errnos.ESRCH) return;
-  owe(init, { kind: "stageLost" });
+/** A fault may have come between the end of a child and the word of it. */
+function lookForLost(init: Init): void {
+  const { pid, scriptPid } = init.boot;
+  const isLost = (child: number, ...kinds: readonly string[]): boolean => {
+    const known = child === 0 || init.owed.some(({ task }) => kinds.includes(task.kind));
+    return !known && sys.kill(child, 0) === -errnos.ESRCH;
+  };
+  if (isLost(pid, "stageEnded", "stageLost")) owe(init, { kind: "stageLost" });
+  if (!isLost(scriptPid, "scriptEnded")) return;
+  owe(init, { kind: "scriptEnded", stopit: isMarked("stopit") });
 }
 
 /** Handles what is owed. A task is only struck off once it is done: a fault leaves the last good
@@ -234,7 +242,7 @@ function handle(init: Init, task: Event | Effect): readonly (Event | Effect)[] {
     case "startStage":
       return [startStage(init, task.stage, task.builtIn)];
     case "startScript":
-      return [startScript()];
+      return [startScript(init)];
     case "signal":
       send(task.group ? -task.pid : task.pid, task.kill ? signals.KILL : signals.TERM);
       return [];
@@ -248,7 +256,7 @@ function handle(init: Init, task: Event | Effect): readonly (Event | Effect)[] {
       say(task.level, task.text);
       return [];
     case "remember":
-      sys.remember(task.note);
+      remember(init, task.note);
       return [];
     case "leave":
       leave(init);
@@ -301,7 +309,8 @@ function startAs(
   const tty = stage > 1 ? null : init.boot.role === "machine" ? "take" : "free";
   const result = spawn(path, argv, tty, stage === 3);
   if (typeof result === "number") {
-    sys.remember(noteStarted(init.boot, result)); // a successor must not start it again
+    // A successor must not start it again.
+    remember(init, noteOf({ ...init.boot, phase: "run", pid: result }));
     return { kind: "stageStarted", pid: result, place, limitMs };
   }
   const [errno, call] = result;
@@ -335,11 +344,14 @@ function stage3Limit(): Millis | null {
   return stage3LimitMs;
 }
 
-function startScript(): Event {
+function startScript(init: Init): Event {
   const file = `${stageDirectory}/ctrlaltdel`;
   say(null, `enter stage: ${file}`);
   const result = spawn(file, [file], null, false);
-  if (typeof result === "number") return { kind: "scriptStarted", pid: result };
+  if (typeof result === "number") {
+    remember(init, noteOf({ ...init.boot, scriptPid: result }));
+    return { kind: "scriptStarted", pid: result };
+  }
   say("fatal", `unable to start child: ${file}: ${reason(result[0])}`);
   return { kind: "scriptFailed" };
 }

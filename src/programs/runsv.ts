@@ -7,8 +7,8 @@ import {
   deadline,
   type Effect,
   type Event,
-  isOver,
   newService,
+  nextOfPair,
   type Service,
   step,
 } from "../core/service.ts";
@@ -454,13 +454,11 @@ function announce(supervisor: Supervisor, unit: Unit, stamped: boolean): void {
 /** Told to exit and down: the logger gets the end of its input, and we go when it has gone. */
 function leaveWhenOver(supervisor: Supervisor): number | null {
   const { main, log, pipe: ends } = supervisor;
-  if (!isOver(main.service)) return null;
-  if (log === null) return 0;
-  if (ends.write >= 0) {
-    close(ends.write);
+  if (log !== null && nextOfPair(main.service, log.service) === "endInput") {
+    if (ends.write >= 0) close(ends.write);
     ends.write = -1;
     owe(supervisor, log, { kind: "retire" });
     settle(supervisor);
   }
-  return isOver(log.service) ? 0 : null;
+  return nextOfPair(main.service, log?.service ?? null) === "leave" ? 0 : null;
 }

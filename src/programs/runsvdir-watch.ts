@@ -104,8 +104,16 @@ function addWatch({ watch, deaf }: Trail, directory: string): number {
   return number;
 }
 
-/** The path without links, or null where it leads nowhere; notes every name on the way. */
+/** The path without links, or null where it leads nowhere; notes every name on the way. It is
+ * followed from its front: however many names it has, no call is in as many others. */
 export function follow(trail: Trail, path: string, links = 0): string | null {
+  for (let at = path.indexOf("/", 1); at > 0; at = path.indexOf("/", at + 1)) {
+    followName(trail, path.slice(0, at), links);
+  }
+  return followName(trail, path, links);
+}
+
+function followName(trail: Trail, path: string, links: number): string | null {
   const known = trail.real.get(path);
   if (known !== undefined) return known;
   const real = resolve(trail, path, links);
@@ -119,7 +127,7 @@ function resolve(trail: Trail, path: string, links: number): string | null {
   const slash = path.lastIndexOf("/");
   const name = path.slice(slash + 1);
   const above = slash < 0 ? "." : slash === 0 ? "/" : path.slice(0, slash);
-  const parent = follow(trail, above, links);
+  const parent = followName(trail, above, links);
   if (parent === null || name === "" || name === ".") return parent;
   const full = parent === "/" ? `/${name}` : `${parent}/${name}`;
   if (name === "..") return full;

@@ -57,7 +57,8 @@ export function tell(directory: string, bytes: string): null | Trouble | typeof 
 /** Asks for SIGIO when there is a new status; false where that cannot be had. Not inotify: its
  * descriptor takes the kernel over 10 ms to close, which would be most of what sv takes. */
 export function watchStatus(directory: string): boolean {
-  const fd = sys.open(`${directory}/supervise`, sys.O_RDONLY, 0); // open for as long as sv runs
+  const flags = sys.O_RDONLY | sys.O_NONBLOCK; // not a FIFO in its place
+  const fd = sys.open(`${directory}/supervise`, flags, 0); // open for as long as sv runs
   return fd >= 0 && sys.dnotify(fd) === 0;
 }
 

@@ -8,6 +8,7 @@ import {
   type Event,
   isOver,
   newService,
+  nextOfPair,
   type Service,
   step,
 } from "../../src/core/service.ts";
@@ -27,7 +28,7 @@ class Kernel {
   now = 1000;
   starts = 0;
   /** The process of ./run or ./finish; 0: none. */
-  #pid = 0;
+  pid = 0;
   #pids = 1;
   #script = false;
   #doomed = false;
@@ -59,7 +60,7 @@ class Kernel {
           if (!this.#script) this.feed({ kind: "scriptEnded", ok: false });
           break;
         case "signal":
-          assert.equal(effect.pid, this.#pid, "a signal to a stranger");
+          assert.equal(effect.pid, this.pid, "a signal to a stranger");
           if (isEnd(effect.signal)) this.#doomed = true;
           break;
         case "leave":
@@ -71,30 +72,30 @@ class Kernel {
   }
 
   #start(finish: boolean): void {
-    assert.equal(this.#pid, 0, "two instances");
+    assert.equal(this.pid, 0, "two instances");
     const cause = this.calm ? 9 : this.#random(10);
     if (cause === 0) this.feed({ kind: "startFailed", cause: "fork" });
     else if (cause === 1) this.feed({ kind: "startFailed", cause: "exec" });
     else if (cause === 2 && finish) this.feed({ kind: "startFailed", cause: "absent" });
     else {
-      this.#pid = ++this.#pids;
+      this.pid = ++this.#pids;
       this.#doomed = finish;
       if (!finish) this.starts++;
-      this.feed({ kind: "started", pid: this.#pid });
+      this.feed({ kind: "started", pid: this.pid });
     }
   }
 
   #check(): void {
     const { state, pid, due } = this.service;
-    assert.ok(pid === 0 || pid === this.#pid, "a pid that is nobody's");
+    assert.ok(pid === 0 || pid === this.pid, "a pid that is nobody's");
     assert.ok(state !== "run" || (pid > 0 && due === null));
     assert.ok(state !== "down" || pid === 0);
     if (due !== null) assert.ok(due <= this.now + 5000, `due too late: ${due - this.now}`);
   }
 
   end(): void {
-    if (this.#pid === 0) return;
-    this.#pid = 0;
+    if (this.pid === 0) return;
+    this.pid = 0;
     const exit = { code: this.#random(256) - 1, status: this.#random(256) };
     this.feed({ kind: "ended", exit });
   }
@@ -132,7 +133,7 @@ class Kernel {
     this.calm = true;
     for (let i = 0; i < 1000; i++) {
       if (this.#script) this.endScript();
-      else if (this.#pid > 0 && (this.#doomed || this.service.ending)) this.end();
+      else if (this.pid > 0 && (this.#doomed || this.service.ending)) this.end();
       else if (!this.#tick()) {
         this.calm = false;
         return;
@@ -192,3 +193,34 @@ for (const log of [false, true]) {
     assert.ok(lives > 5);
   });
 }
+
+/** A service and its logger, which end in any order, and what runsv does after every turn. */
+function livePair(steps: number, from: number): number {
+  const random = newRandom(from);
+  let [main, log] = [new Kernel(false, random), new Kernel(true, random)];
+  let [isOpen, lives] = [true, 1];
+  for (let i = 0; i < steps; i++) {
+    (random(2) === 0 ? main : log).live();
+    const now = Math.max(main.now, log.now);
+    [main.now, log.now] = [now, now];
+    const next = nextOfPair(main.service, log.service);
+    if (next === "endInput") {
+      assert.ok(isOpen, "the input ends once");
+      isOpen = false;
+      log.feed({ kind: "retire" });
+    }
+    assert.ok(isOpen || isOver(main.service), "the pipe is open while the service may write");
+    if (nextOfPair(main.service, log.service) !== "leave") continue;
+    assert.ok(!isOpen && main.pid === 0 && log.pid === 0, "nobody is left behind");
+    [main, log] = [new Kernel(false, random), new Kernel(true, random)];
+    isOpen = true;
+    lives++;
+  }
+  return lives;
+}
+
+test(`${stepsMax / 2} things happen to a service and its logger, whose pipe stays open`, (t) => {
+  const lives = livePair(stepsMax / 2, seed);
+  t.diagnostic(`seed ${seed}: ${lives} lives`);
+  assert.ok(lives > 5);
+});

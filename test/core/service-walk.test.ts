@@ -1,242 +1,31 @@
 // Every state that a service or a logger can reach, under every event that can come there: what
-// must never happen does not, and what must come about does. Times are three classes: the last
-// start was now or long ago; what is due is due now, after the pause, or after a failed fork.
-// The table of transitions that is printed on the way is compared with test/golden.
+// must never happen does not, and what must come about does. The table of transitions that is
+// printed on the way is compared with test/golden.
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { commands, type Letter } from "../../src/core/commands.ts";
-import { forkRetryMs, restartPauseMs } from "../../src/core/limits.ts";
+import type { Letter } from "../../src/core/commands.ts";
+import { forkRetryMs } from "../../src/core/limits.ts";
+import { type Effect, type Event, isOver, type Service, step } from "../../src/core/service.ts";
 import {
-  deadline,
-  type Effect,
-  type Event,
-  isOver,
-  newService,
-  type Service,
-  step,
-} from "../../src/core/service.ts";
+  exit,
+  type Fair,
+  fairs,
+  firstWorlds,
+  isForkFailure,
+  isLeft,
+  moved,
+  movesOf,
+  nameOf,
+  normal,
+  settled,
+  startRunAnswers,
+  successors,
+  type World,
+} from "../service-world.ts";
 
 const golden = path.resolve(import.meta.dirname, "../golden/service-transitions.txt");
-
-/** A service and what the kernel knows about it. Its clock stands at 0. */
-interface World {
-  readonly service: Service;
-  /** Effects that start something and have not been answered yet; the first one is next. */
-  readonly pending: readonly Effect[];
-  /** The first of the service's scripts is a process. */
-  readonly scriptRuns: boolean;
-  /** A command told the running process to end. */
-  readonly told: boolean;
-  /** `once` was the last word about starting, and there was no start after it. */
-  readonly onceOwed: boolean;
-}
-
-/** An event, some time after the one before. */
-interface Move {
-  readonly event: Event;
-  readonly after: number;
-}
-
-const exit = { code: 0, status: 0 };
-/** Longer than everything that is ever due. */
-const longMs = forkRetryMs;
-const oldPid = 2;
-const currentPid = 1;
-/** Given to whatever starts; the world calls it currentPid from then on. */
-const freshPid = 3;
-/** One for each way in which a command is handled: `h` stands for a i q 1 2. */
-const letters: readonly Letter[] = ["u", "d", "o", "x", "t", "k", "p", "c", "h"];
-const queuedMax = 1;
-
-function renamed(pid: number, current: number): number {
-  return pid === 0 ? 0 : pid === current ? currentPid : oldPid;
-}
-
-/** The service with its clock at 0, and with everything left out that makes no difference. */
-function normal(service: Service, now: number): Service {
-  const { startedAt, due, pid } = service;
-  const age = now - startedAt >= restartPauseMs ? restartPauseMs : now - startedAt;
-  return {
-    ...service,
-    pid: renamed(pid, pid),
-    startedAt: -age,
-    due: due === null ? null : Math.max(0, due - now),
-    exit,
-    scripts: service.scripts.map((script) => ({ ...script, pid: renamed(script.pid, pid) })),
-  };
-}
-
-function toldBy(world: World, event: Event, service: Service): boolean {
-  if (service.state !== "run" || service.pid !== world.service.pid) {
-    return event.kind === "adopted" && event.gotTerm;
-  }
-  const telling = service.log ? "dtk" : "dxtk";
-  return world.told || (event.kind === "command" && telling.includes(event.letter));
-}
-
-function owesOnce(world: World, event: Event): boolean {
-  if (event.kind === "started" || event.kind === "startFailed") {
-    return world.onceOwed && (world.service.state === "finish" || isForkFailure(event));
-  }
-  if (event.kind !== "command" || commands[event.letter].want === null) return world.onceOwed;
-  return event.letter === "o";
-}
-
-function isForkFailure(event: Event): boolean {
-  return event.kind === "startFailed" && event.cause === "fork";
-}
-
-/** The world after a move; throws where something happens that never must. */
-function moved(world: World, { event, after }: Move): World {
-  const before = world.service;
-  const next = step(before, event, after);
-  const service = normal(next.service, after);
-  const answers = ["started", "startFailed"].includes(event.kind);
-  const left = answers ? world.pending.slice(1) : world.pending;
-  const starts = next.effects.filter(({ kind }) => kind.startsWith("start"));
-  for (const effect of next.effects) checkEffect(effect, before, next.service);
-  assert.equal(
-    next.effects.some(({ kind }) => kind === "leave"),
-    isOver(next.service) && starts.length === 0,
-    "leave is said when it is over",
-  );
-  const scriptRuns = event.kind === "scriptEnded" ? false : world.scriptRuns;
-  const told = toldBy(world, event, service);
-  const onceOwed = owesOnce(world, event);
-  const result = { service, pending: [...starts, ...left], scriptRuns, told, onceOwed };
-  checkWorld(result);
-  return result;
-}
-
-function checkEffect(effect: Effect, before: Service, after: Service): void {
-  switch (effect.kind) {
-    case "startRun":
-      assert.ok(before.state === "down" && after.state === "down" && after.pid === 0);
-      return;
-    case "startFinish":
-      assert.ok(after.state === "finish" && after.pid === 0 && !after.log);
-      return;
-    case "startScript":
-      assert.equal(effect.letter, after.scripts[0]?.letter);
-      return;
-    case "signal":
-      assert.equal(effect.pid, before.pid);
-      assert.ok(before.state === "run" || (before.state === "finish" && effect.signal === "KILL"));
-      return;
-    case "announce":
-    case "leave":
-      return;
-  }
-}
-
-function checkWorld({ service, pending, onceOwed }: World): void {
-  const { state, pid, due, want, gotTerm, ending, again, scripts, log } = service;
-  const awaits = (kind: Effect["kind"]) => pending.some((effect) => effect.kind === kind);
-  assert.equal(
-    pid > 0,
-    state === "run" || (state === "finish" && due === null && !awaits("startFinish")),
-  );
-  assert.ok(!awaits("startRun") || state === "down");
-  assert.ok(
-    !gotTerm || (ending && state === "run") || state === "finish",
-    "TERM goes with its process",
-  );
-  assert.ok(!again || (want !== "up" && state !== "down"), "a start is owed by a process");
-  assert.ok(!log || (state !== "finish" && scripts.length === 0 && !gotTerm) || state === "run");
-  if (due === null) return;
-  if (state === "finish") assert.equal(pid, 0, "due in finish: its fork has failed");
-  else assert.equal(state, "down", "nothing is due while it runs");
-  if (state === "down") assert.ok(want === "up" || onceOwed || log, "due in down: a start is owed");
-}
-
-// --- The environment --------------------------------------------------------------------
-
-const startRunAnswers: readonly Event[] = [
-  { kind: "started", pid: freshPid },
-  { kind: "startFailed", cause: "fork" },
-  { kind: "startFailed", cause: "exec" },
-];
-const startFinishAnswers: readonly Event[] = [
-  ...startRunAnswers,
-  { kind: "startFailed", cause: "absent" },
-];
-
-/** The script at hand becomes a process; one that is not there ends at once. */
-function scriptBegun(world: World): World {
-  return { ...world, pending: world.pending.slice(1), scriptRuns: true };
-}
-
-/** Everything that can come next. */
-function movesOf(world: World): Move[] {
-  const { service, pending, scriptRuns } = world;
-  const [first] = pending;
-  if (first?.kind === "startRun") return startRunAnswers.map((event) => ({ event, after: 0 }));
-  if (first?.kind === "startFinish") {
-    return startFinishAnswers.map((event) => ({ event, after: 0 }));
-  }
-  const events: Event[] = [{ kind: "timeout" }];
-  if (service.pid > 0) events.push({ kind: "ended", exit });
-  if (scriptRuns) {
-    events.push({ kind: "scriptEnded", ok: true }, { kind: "scriptEnded", ok: false });
-  }
-  if (service.log && service.want !== "exit") events.push({ kind: "retire" });
-  if (service.scripts.length <= queuedMax) {
-    events.push(...letters.map((letter): Event => ({ kind: "command", letter })));
-  }
-  return events.flatMap((event) => [
-    { event, after: 0 },
-    { event, after: longMs },
-  ]);
-}
-
-/** What a move leads to, with a script that is to be started being one, or not being there. */
-function successors(world: World, move: Move): World[] {
-  return withScripts(moved(world, move));
-}
-
-function withScripts(world: World): World[] {
-  if (world.pending[0]?.kind !== "startScript") return [world];
-  const none = { ...world, pending: world.pending.slice(1) };
-  return [
-    scriptBegun(world),
-    ...withScripts(moved(none, { event: { kind: "scriptEnded", ok: false }, after: 0 })),
-  ];
-}
-
-const beginnings: readonly Event[] = [
-  { kind: "begin", up: true },
-  { kind: "begin", up: false },
-  ...(["up", "down"] as const).flatMap((want) =>
-    [true, false].map((flag): Event => {
-      const who = { pid: freshPid, want, paused: flag, gotTerm: flag };
-      return { kind: "adopted", state: "run", ...who };
-    }),
-  ),
-  ...(["up", "down"] as const).map((want): Event => {
-    return { kind: "adopted", state: "finish", pid: freshPid, want, paused: false, gotTerm: false };
-  }),
-];
-
-function newWorld(log: boolean): World {
-  const service = newService(log);
-  return { service, pending: [], scriptRuns: false, told: false, onceOwed: false };
-}
-
-function firstWorlds(log: boolean): World[] {
-  return beginnings
-    .filter(
-      (event) =>
-        !log || event.kind === "begin" || (event.kind === "adopted" && event.state === "run"),
-    )
-    .flatMap((event) => successors(newWorld(log), { event, after: 0 }));
-}
-
-/** Nothing comes any more. */
-function isLeft({ service, pending }: World): boolean {
-  return isOver(service) && pending.length === 0;
-}
 
 interface Known {
   readonly world: World;
@@ -271,54 +60,6 @@ function walk(log: boolean): Map<string, Known> {
 }
 
 const worlds = { service: walk(false), logger: walk(true) } as const;
-
-// --- A fair environment -----------------------------------------------------------------------
-
-interface Fair {
-  /** What control scripts say. */
-  readonly ok: boolean;
-  /** Whether a process ends though nobody told it to. */
-  readonly ends: boolean;
-  /** Whether the first fork fails. */
-  readonly forkFails: boolean;
-}
-
-const fairs: readonly Fair[] = [true, false].flatMap((ok) =>
-  [true, false].flatMap((ends) => [true, false].map((forkFails) => ({ ok, ends, forkFails }))),
-);
-
-/** What a fair environment does next; null: nothing is left to do. */
-function fairMove(world: World, fair: Fair, mayFail: boolean): Move | null {
-  const { service, pending, scriptRuns, told } = world;
-  const fails: Event = { kind: "startFailed", cause: "fork" };
-  const starts: Event = { kind: "started", pid: freshPid };
-  if (pending.length > 0) return { event: mayFail && fair.forkFails ? fails : starts, after: 0 };
-  if (scriptRuns) return { event: { kind: "scriptEnded", ok: fair.ok }, after: 0 };
-  const isLeaving = told || fair.ends || service.state === "finish";
-  if (service.pid > 0 && isLeaving) return { event: { kind: "ended", exit }, after: 0 };
-  const due = deadline(service);
-  return due === null ? null : { event: { kind: "timeout" }, after: Math.max(0, due) };
-}
-
-/** Lets a fair environment go on until nothing is left to do, or until `starts` starts. */
-function settled(from: World, fair: Fair, startsMax: number): { world: World; starts: number } {
-  let world = from;
-  let starts = 0;
-  let mayFail = true;
-  for (let steps = 0; steps < 60; steps++) {
-    if (world.pending[0]?.kind === "startScript") {
-      world = scriptBegun(world);
-      continue;
-    }
-    if (starts >= startsMax && world.service.state === "run") return { world, starts };
-    const move = fairMove(world, fair, mayFail);
-    if (move === null) return { world, starts };
-    if (isForkFailure(move.event)) mayFail = false;
-    else if (world.pending[0]?.kind === "startRun") starts++;
-    world = moved(world, move);
-  }
-  throw new Error(`no end is reached from ${JSON.stringify(from)}`);
-}
 
 /** The worlds in which a command can come: what was begun is done first. */
 function forEachWorld(check: (known: Known) => void): void {
@@ -411,19 +152,6 @@ test("after o as the last command it runs, or has run once", () => {
 });
 
 // --- The table ----------------------------------------------------------------------------
-
-function nameOf(event: Event): string {
-  switch (event.kind) {
-    case "command":
-      return event.letter;
-    case "scriptEnded":
-      return event.ok ? "script-ok" : "script-failed";
-    case "startFailed":
-      return `${event.cause}-failed`;
-    default:
-      return event.kind;
-  }
-}
 
 function describe(service: Service): string {
   const { state, want, again, paused, gotTerm, ending, due, startedAt, scripts, pid } = service;

@@ -223,7 +223,8 @@ test("a control script's signal reaches no other process than the one it was mea
 test("a logger ignores x and ends with its input", () => {
   assert.deepEqual(after(logging, [told("x")]), { service: logging, effects: [] });
   const retired = after(logging, [retire]);
-  assert.deepEqual(retired.effects, []);
+  const goOn: Effect = { kind: "signal", pid: logging.pid, signal: "CONT" };
+  assert.deepEqual(retired.effects, [goOn]);
   assert.deepEqual(after(retired.service, [ended]).effects, [{ kind: "leave" }]);
 });
 

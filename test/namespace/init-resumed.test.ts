@@ -130,3 +130,19 @@ test(
     assert.equal(pressed.length, 1);
   },
 );
+
+test("ctrlaltdel that asks for the end after the fault is heard", inNamespaces, async (t) => {
+  // The successor did not know of the script, and its stopit lay there until somebody sent CONT.
+  const script = `#!/bin/sh
+    echo pressed >&2
+    until [ -e /run/go ]; do sleep 0.02; done
+    : >/etc/runit/stopit; chmod 100 /etc/runit/stopit\n`;
+  const inside = await startFaultyInit(t, [], { runit: { ...runit, "ctrlaltdel!": script } });
+  inside.signal("SIGINT");
+  await inside.stderr.waitFor(/^pressed$/);
+  inside.arm("crash-segv.once");
+  await inside.run("sh", "-c", "(true &)"); // an orphan: a turn, and nothing asked
+  await inside.stderr.waitFor(/starting over/);
+  await inside.run("touch", "/run/go");
+  assert.deepEqual(await inside.waitForExit(), { code: 0, signal: null });
+});

@@ -5,7 +5,15 @@ import path from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { control, status, until } from "../../src/client/index.ts";
-import { commandLine, serviceDir, startRunsv, tempDir, waitForFile } from "../harness.ts";
+import {
+  commandLine,
+  eventually,
+  kill,
+  serviceDir,
+  startRunsv,
+  tempDir,
+  waitForFile,
+} from "../harness.ts";
 
 const forever = "#!/bin/sh\nexec sleep 600\n";
 const isRoot = process.getuid?.() === 0;
@@ -47,6 +55,23 @@ describe("log", { concurrency: true }, () => {
     assert.deepEqual(await runsv.waitForExit(), { code: 0, signal: null });
     assert.equal(fs.readFileSync(path.join(log, "starts"), "latin1"), "start\n");
   });
+
+  for (const who of ["us", "somebody"]) {
+    test(`exit: a logger that ${who} stopped goes on, to see the end of its input`, async (t) => {
+      // Neither it nor runsv ever ended.
+      const files = { "run!": forever, "log/run!": "#!/bin/sh\nexec cat\n" };
+      const dir = serviceDir(tempDir(t), "web", files);
+      const runsv = startRunsv(t, dir);
+      const log = path.join(dir, "log");
+      const { pid } = await until(log, ({ state }) => state === "run", 10_000);
+      if (who === "us") await control(log, "pause");
+      else kill(pid ?? 0, "SIGSTOP");
+      const stat = () => fs.readFileSync(`/proc/${pid}/stat`, "latin1");
+      await eventually("the logger to be stopped", () => stat().includes(") T "));
+      await control(dir, "exit");
+      assert.deepEqual(await runsv.waitForExit(), { code: 0, signal: null });
+    });
+  }
 
   test("log/down: the service's lines wait in the pipe until the logger is up", async (t) => {
     const dir = serviceDir(tempDir(t), "web", {

@@ -93,3 +93,13 @@ test("a name that is no UTF-8", async (t) => {
   const { stdout } = await run(t, "/bin/sh", ["-c", script, "sh", scan, bin("sv")]);
   assert.equal(stdout, "warning: caf\xe9: unable to open supervise/ok: file does not exist\n");
 });
+
+test("a FIFO in the place of supervise holds nobody up", async (t) => {
+  // It was opened to be told of changes, and nobody came to write to it.
+  const scan = tempDir(t);
+  serviceDir(scan, "web", {});
+  await run(t, "/usr/bin/mkfifo", [`${scan}/web/supervise`]);
+  const answer = await run(t, bin("sv"), ["-w0", "up", "web"], { env: { SVDIR: scan } });
+  assert.equal(answer.stdout, "warning: web: unable to open supervise/ok: not a directory\n");
+  assert.equal(answer.code, 1);
+});
