@@ -165,18 +165,19 @@ interface Run {
   readonly selected: boolean;
 }
 
-/** The lines at the begin of the span that have the same fate. */
+/** The lines at the begin of the span that have the same fate. One that the span cuts, because it
+ * makes another log full, is judged as a whole. */
 function nextRun(lines: Lines, config: Config, span: Run): Run {
-  const { buffer } = lines.intake;
+  const { buffer, to: known } = lines.intake;
   const isOnlySent = config.address?.only === true;
   let { from: to, selected } = span;
   while (to < span.to) {
-    const end = lineEnd(buffer, to, span.to);
+    const end = lineEnd(buffer, to, known);
     const isBegun = span.midline && to === span.from;
     const verdict = isBegun ? selected : !isOnlySent && judgeLine(lines, config, to, end).log;
     if (to > span.from && verdict !== selected) break;
     selected = verdict;
-    to = end;
+    to = Math.min(end, span.to);
   }
   return { ...span, to, selected };
 }

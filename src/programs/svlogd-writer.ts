@@ -191,14 +191,16 @@ export function writePart(writer: Writer): boolean {
     part = makePart(lines, directory, stamp, intake.from + part.taken);
   }
   const end = intake.from + part.taken;
-  for (const [index, directory] of working.entries()) {
+  const selected = working.map((directory, index) => {
     if (index > 0) part = makePart(lines, directory, stamp, end);
-    const { made, selected } = part;
-    attempt(writer, directory, () => append(lines, directory, made));
-    directory.selected = selected;
-  }
+    attempt(writer, directory, () => append(lines, directory, part.made));
+    return part.selected;
+  });
   countDropped(writer, end);
-  commitInput(intake, directories, part.taken, part.midline);
+  commitInput(intake, directories, end - intake.from, part.midline);
+  working.forEach((directory, index) => {
+    directory.selected = selected[index] ?? true;
+  });
   return hasInput(intake);
 }
 

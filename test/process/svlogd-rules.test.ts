@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { bin, inTime, run, start, waitForFile } from "../harness.ts";
-import { current, makeLog, oldFiles, read, startFaulty, write } from "../svlogd.ts";
+import { current, makeLog, oldFiles, read, startFaulty, textOf, write } from "../svlogd.ts";
 
 const svlogd = bin("svlogd");
 /** Where nobody may send a packet to: the kernel refuses it at once. */
@@ -67,6 +67,14 @@ test("selected lines fill a log as any others", async (t) => {
     texts.map((text) => text.length),
     [40, 40],
   );
+});
+
+test("a line that one log takes the first byte of is judged as a whole for the others", async (t) => {
+  const log = makeLog(t, "s28\nn0\n-*\n+web*\n");
+  const input = `web${"x".repeat(23)}\n${"web\n".repeat(20)}`; // 27 bytes, and then one fits
+  const plain = makeLog(t);
+  await run(t, svlogd, [plain, log], { input });
+  assert.deepEqual([textOf(plain), textOf(log)], [input, input]);
 });
 
 test("a line that has begun waits until it can be judged, a long one does not", async (t) => {
