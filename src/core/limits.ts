@@ -45,6 +45,8 @@ export const commandsPerTurn = 8;
 export const scriptsMax = 64;
 /** How far a chain of symbolic links is followed, as the kernel does. */
 export const linksMax = 40;
+/** What is read of supervise/exit and supervise/complaint: one line, of a few words. */
+export const lineBytes = 4096;
 /** supervise/status: 20 bytes are the format, a longer file is not ours. */
 export const statusBytes = 20;
 

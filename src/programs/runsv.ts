@@ -2,17 +2,18 @@
 // here the effects are performed and what came of them is fed back.
 import { isLetter, type Letter, signals } from "../core/commands.ts";
 import { adoptedCheckMs, commandsPerTurn, diskRetryMs, eventAttempts } from "../core/limits.ts";
-import { errnos, reason, sentence } from "../core/message.ts";
+import { errnos, type Level, reason, sentence } from "../core/message.ts";
 import {
   deadline,
   type Effect,
   type Event,
+  type Exit,
   isOver,
   newService,
   type Service,
   step,
 } from "../core/service.ts";
-import { decodeStatus, encodeStatus } from "../core/status.ts";
+import { decodeStatus, encodeComplaint, encodeStatus } from "../core/status.ts";
 import type { Millis, Stamp } from "../core/time.ts";
 import {
   type Ended,
@@ -40,6 +41,8 @@ import {
   birthFile,
   findOrphan,
   isAlive,
+  leaveComplaint,
+  nothingWritten,
   openSuperviseFiles,
   type SuperviseFiles,
   writeStatusFiles,
@@ -61,6 +64,12 @@ interface Unit {
   adopted: { readonly state: "run" | "finish"; readonly pidfd: number | null } | null;
   /** When a status that could not be written (disk full, read-only) is tried again. */
   unwrittenUntil: Millis | null;
+  /** Starts of ./run after the first; -1 before that. */
+  restarts: number;
+  /** The last end of ./run. */
+  exit: Exit | null;
+  /** What stands in supervise/complaint. */
+  complaint: string;
 }
 
 /** What happened and is to be decided on, or what was decided and is to be done. */
@@ -128,7 +137,7 @@ export function samples(): unknown {
   for (const builtin of [Array.prototype, String.prototype, String, Object, Math]) {
     for (const name of Object.getOwnPropertyNames(builtin)) Reflect.get(builtin, name);
   }
-  const files = { path: "", lock: -1, control: -1, written: { pid: "", stat: "", status: "" } };
+  const files = { path: "", lock: -1, control: -1, written: nothingWritten() };
   const unit = newUnit(false, files);
   const service = step(unit.service, { kind: "begin", up: true }, 0).service;
   const status = encodeStatus({ ...service, want: "up", since: unit.since });
@@ -159,8 +168,9 @@ function start(who: string, options: RunsvOptions): Supervisor {
 }
 
 function newUnit(isLog: boolean, files: SuperviseFiles): Unit {
-  const service = newService(isLog);
-  return { isLog, files, service, since: now(), scriptPid: 0, adopted: null, unwrittenUntil: null };
+  const quiet = { scriptPid: 0, adopted: null, unwrittenUntil: null };
+  const ends = { restarts: -1, exit: null, complaint: "" };
+  return { isLog, files, service: newService(isLog), since: now(), ...quiet, ...ends };
 }
 
 function newSupervisor(
@@ -203,6 +213,8 @@ function begin(supervisor: Supervisor, unit: Unit): void {
   }
   unit.adopted = { state, pidfd: pidfd < 0 ? null : pidfd };
   unit.since = orphan.since;
+  unit.exit = orphan.ends.exit;
+  unit.restarts = orphan.ends.restarts - 1; // taking it over counts as its start
   owe(supervisor, unit, { kind: "adopted", state, pid, want, paused, gotTerm });
 }
 
@@ -319,7 +331,9 @@ function settle(supervisor: Supervisor): void {
   for (let first = owed[0]; first !== undefined; first = owed[0]) {
     const { unit, task } = first;
     const following =
-      ++first.attempts > eventAttempts ? giveUp(supervisor, task) : handle(supervisor, unit, task);
+      ++first.attempts > eventAttempts
+        ? giveUp(supervisor, unit, task)
+        : handle(supervisor, unit, task);
     owed.shift();
     for (let i = following.length - 1; i >= 0; i--) {
       const next = following[i];
@@ -347,16 +361,34 @@ function handle(supervisor: Supervisor, unit: Unit, task: Task): readonly Task[]
     case "leave":
       return []; // leaveWhenOver() sees it at the end of every turn
     default: {
-      const next = step(unit.service, task, sys.monotonic());
+      const before = unit.service;
+      const next = step(before, task, sys.monotonic());
       unit.service = next.service;
+      count(unit, before);
       return next.effects;
     }
   }
 }
 
+/** Keeps what supervise/exit tells, and forgets a complaint once ./run has been started. */
+function count(unit: Unit, before: Service): void {
+  const { state, startedAt, exit } = unit.service;
+  if (startedAt !== before.startedAt) unit.restarts++;
+  if (exit !== before.exit) unit.exit = exit;
+  if (state === "run" && before.state === "down") unit.complaint = "";
+}
+
+/** Says it, and leaves it for sv. */
+function say(supervisor: Supervisor, unit: Unit, level: Level, what: string, why = ""): void {
+  const text = sentence(supervisor.who, level, what, why);
+  complain(text);
+  unit.complaint = encodeComplaint({ since: now(), text });
+  leaveComplaint(unit.files, unit.complaint);
+}
+
 /** A task that fails again and again; what the service hears instead of it. */
-function giveUp(supervisor: Supervisor, task: Task): readonly Task[] {
-  complain(sentence(supervisor.who, "warning", `dropping an event: ${task.kind}`));
+function giveUp(supervisor: Supervisor, unit: Unit, task: Task): readonly Task[] {
+  say(supervisor, unit, "warning", `dropping an event: ${task.kind}`);
   if (task.kind === "startRun" || task.kind === "startFinish") {
     return [{ kind: "startFailed", cause: "fork" }];
   }
@@ -372,7 +404,7 @@ function send(supervisor: Supervisor, unit: Unit, pid: number, signal: number): 
     kill(pid, signal);
   } catch (error) {
     if (!(error instanceof SysError)) throw error; // a program of another user, as sudo is
-    complain(sentence(supervisor.who, "warning", error.what, reasonOf(error)));
+    say(supervisor, unit, "warning", error.what, reasonOf(error));
   }
 }
 
@@ -381,18 +413,16 @@ function startRun(supervisor: Supervisor, unit: Unit): Event {
   const birth = birthFile(unit.files.path, "run");
   if (!unit.isLog) {
     const fds = [-1, ends.write];
-    return started(
-      supervisor,
-      "start ./run",
-      sys.spawn({ path: "./run", argv: ["./run"], cwd: null, fds, birth }),
-    );
+    const spec = { path: "./run", argv: ["./run"], cwd: null, fds, birth };
+    return started(supervisor, unit, "start ./run", sys.spawn(spec));
   }
   if (sys.stat("log/run") === -errnos.ENOENT) {
     const pid = startBuiltinLogger(supervisor.who, ends.read, unit.files);
-    return started(supervisor, "start the built-in logger", pid > 0 ? pid : [-pid, "fork"]);
+    const result: Spawned = pid > 0 ? pid : [-pid, "fork"];
+    return started(supervisor, unit, "start the built-in logger", result);
   }
   const spec = { path: "./run", argv: ["./run"], cwd: "log", fds: [ends.read], birth };
-  return started(supervisor, "start log/./run", sys.spawn(spec));
+  return started(supervisor, unit, "start log/./run", sys.spawn(spec));
 }
 
 function startFinish(supervisor: Supervisor, unit: Unit, code: number, status: number): Event {
@@ -403,17 +433,19 @@ function startFinish(supervisor: Supervisor, unit: Unit, code: number, status: n
   const fds = [-1, supervisor.pipe.write];
   const birth = birthFile(unit.files.path, "finish");
   const result = sys.spawn({ path: "./finish", argv, cwd: null, fds, birth });
-  return started(supervisor, "start ./finish", result);
+  return started(supervisor, unit, "start ./finish", result);
 }
 
-function started(supervisor: Supervisor, what: string, result: number | [number, string]): Event {
+type Spawned = ReturnType<typeof sys.spawn>;
+
+function started(supervisor: Supervisor, unit: Unit, what: string, result: Spawned): Event {
   if (typeof result === "number") return { kind: "started", pid: result };
   const [errno, call] = result;
   if (call === "fork") {
-    complain(sentence(supervisor.who, "warning", "unable to fork, sleeping", reason(errno)));
+    say(supervisor, unit, "warning", "unable to fork, sleeping", reason(errno));
     return { kind: "startFailed", cause: "fork" };
   }
-  complain(sentence(supervisor.who, "fatal", `unable to ${what}`, reason(errno)));
+  say(supervisor, unit, "fatal", `unable to ${what}`, reason(errno));
   return { kind: "startFailed", cause: "exec" };
 }
 
@@ -430,7 +462,7 @@ function startScript(supervisor: Supervisor, unit: Unit, letter: Letter): readon
     unit.scriptPid = result;
     return [];
   }
-  complain(sentence(supervisor.who, "warning", `unable to run ${path}`, reason(result[0])));
+  say(supervisor, unit, "warning", `unable to run ${path}`, reason(result[0]));
   return [{ kind: "scriptEnded", ok: false }];
 }
 
@@ -440,13 +472,15 @@ function announce(supervisor: Supervisor, unit: Unit, stamped: boolean): void {
   const { state, pid, paused, gotTerm } = service;
   if (stamped) unit.since = now();
   const want = service.want === "up" ? "up" : "down";
+  if (unit.unwrittenUntil !== null) unit.complaint = ""; // it was about this, and is over or not
   try {
-    const status = { state, want, pid, paused, gotTerm, since: unit.since } as const;
-    writeStatusFiles(files, status, service.want === "exit");
+    const { since, complaint } = unit;
+    const status = { state, want, pid, paused, gotTerm, since } as const;
+    writeStatusFiles(files, { status, wantExit: service.want === "exit", ends: unit, complaint });
     unit.unwrittenUntil = null;
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
-    complain(sentence(supervisor.who, "warning", error.what, reasonOf(error)));
+    say(supervisor, unit, "warning", error.what, reasonOf(error));
     unit.unwrittenUntil = sys.monotonic() + diskRetryMs;
   }
 }
