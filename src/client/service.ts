@@ -3,7 +3,7 @@
 import { constants } from "node:fs";
 import { open, readFile, stat } from "node:fs/promises";
 import { commands, type Letter } from "../core/commands.ts";
-import { decodeStatus, type State } from "../core/status.ts";
+import { decodeEnds, decodeStatus, type State } from "../core/status.ts";
 import { quoted, type ServiceDir, ServiceError } from "./error.ts";
 
 export interface ServiceStatus {
@@ -17,6 +17,11 @@ export interface ServiceStatus {
   readonly gotTerm: boolean;
   /** The last start of ./run, or when the service went down. */
   readonly since: Date;
+  /** How ./run ended the last time; null when it never did, or runit's runsv does not tell. The
+   * code is null after a signal, both are when nobody knows: it ended while no runsv was there. */
+  readonly exit: { readonly code: number | null; readonly signal: number | null } | null;
+  /** How often ./run was started again since the supervisor began; 0 where it does not tell. */
+  readonly restarts: number;
   /** False when no supervisor is there any more: the rest is what the last one left. */
   readonly supervised: boolean;
 }
@@ -73,6 +78,20 @@ async function isSupervised(dir: ServiceDir): Promise<boolean> {
   }
 }
 
+/** What supervise/exit tells; nothing before the first end of ./run. */
+async function endsOf(dir: ServiceDir): Promise<Pick<ServiceStatus, "exit" | "restarts">> {
+  const text = await readFile(under(dir, "supervise/exit"), "latin1").catch((error) => {
+    if (codeOf(error) === "ENOENT") return "";
+    throw error;
+  });
+  const ends = decodeEnds(text);
+  if (ends === null || ends.exit === null) return { exit: null, restarts: 0 };
+  const { code, status } = ends.exit;
+  const signal = status & 0x7f; // without the bit of a core dump
+  const exit = { code: code < 0 ? null : code, signal: signal === 0 ? null : signal };
+  return { exit, restarts: ends.restarts };
+}
+
 /**
  * The status of the service now.
  *
@@ -82,8 +101,10 @@ async function isSupervised(dir: ServiceDir): Promise<boolean> {
 export async function status(dir: ServiceDir): Promise<ServiceStatus> {
   let bytes: string;
   let supervised: boolean;
+  let ends: Pick<ServiceStatus, "exit" | "restarts">;
   try {
     supervised = await isSupervised(dir); // first: what a runsv writes last is then read
+    ends = await endsOf(dir);
     bytes = await readFile(under(dir, "supervise/status"), "latin1");
   } catch (error) {
     throw await explained(dir, "read the status of", error);
@@ -102,6 +123,7 @@ export async function status(dir: ServiceDir): Promise<ServiceStatus> {
     paused,
     gotTerm,
     since: new Date(milliseconds),
+    ...ends,
     supervised,
   };
 }

@@ -84,5 +84,7 @@ export const restLookMs = 50;
 /** Processes whose end is waited for at once: poll takes 64 descriptors. */
 export const restWatched = 64;
 
+/** How long the output of sv waits for a reader of the pipe that it goes to. */
+export const stdoutMs = 60_000;
 /** How long a line of complaint waits for a reader of the pipe it goes to; then it is dropped. */
 export const complaintMs = 1000;

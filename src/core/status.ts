@@ -12,6 +12,8 @@ export type State = "down" | "run" | "finish";
 
 const states: readonly State[] = ["down", "run", "finish"];
 
+export type { Exit };
+
 export interface Status {
   readonly state: State;
   /** "down" also stands for a supervisor that was told to exit. */

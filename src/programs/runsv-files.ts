@@ -31,16 +31,22 @@ import {
 /** What is written to the files in supervise/, by their names. */
 type Written = Record<"pid" | "stat" | "exit" | "complaint" | "status", string>;
 
-export interface SuperviseFiles {
+interface Files {
   /** "supervise" or "log/supervise", from the service directory. */
   readonly path: string;
+  /** What the files hold, by name: one that would not change is not written. */
+  readonly written: Written;
+}
+
+export interface SuperviseFiles extends Files {
   /** Open for as long as we supervise: nobody else may. */
   readonly lock: number;
   /** The read end of the commands; not waited for by opening it. */
   readonly control: number;
-  /** What the files hold, by name: one that would not change is not written. */
-  readonly written: Written;
 }
+
+/** The lock of a service; its logger's is another one. */
+export const lockFile = "supervise/lock";
 
 /** Nothing is known of what the files hold. */
 export function nothingWritten(): Written {
@@ -111,7 +117,7 @@ export function writeStatusFiles(files: SuperviseFiles, news: News): void {
   if (failure !== null) throw failure;
 }
 
-function writeFile(files: SuperviseFiles, name: keyof Written, bytes: string): void {
+function writeFile(files: Files, name: keyof Written, bytes: string): void {
   const { path, written } = files;
   if (written[name] === bytes) return;
   written[name] = "-"; // when it fails it is tried again next time
@@ -121,7 +127,7 @@ function writeFile(files: SuperviseFiles, name: keyof Written, bytes: string): v
 }
 
 /** Leaves a complaint for sv. Where that cannot be written (disk full), the next status tries. */
-export function leaveComplaint(files: SuperviseFiles, line: string): void {
+export function leaveComplaint(files: Files, line: string): void {
   try {
     writeFile(files, "complaint", line);
   } catch (error) {

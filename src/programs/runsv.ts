@@ -1,29 +1,12 @@
 // runsv: supervises one service and its logger. What to do is decided in core/service.ts;
 // here the effects are performed and what came of them is fed back.
 import { isLetter, type Letter, signals } from "../core/commands.ts";
-import { adoptedCheckMs, commandsPerTurn, diskRetryMs, eventAttempts } from "../core/limits.ts";
-import { errnos, type Level, reason, sentence } from "../core/message.ts";
-import {
-  deadline,
-  type Effect,
-  type Event,
-  type Exit,
-  isOver,
-  newService,
-  type Service,
-  step,
-} from "../core/service.ts";
+import { adoptedCheckMs, eventAttempts } from "../core/limits.ts";
+import { errnos, reason, sentence } from "../core/message.ts";
+import { deadline, type Event, isOver, step } from "../core/service.ts";
 import { decodeStatus, encodeComplaint, encodeStatus } from "../core/status.ts";
-import type { Millis, Stamp } from "../core/time.ts";
-import {
-  type Ended,
-  isSuccess,
-  type Outcome,
-  openSignals,
-  readSignals,
-  reap,
-  runTurns,
-} from "../sys/loop.ts";
+import type { Millis } from "../core/time.ts";
+import { isSuccess, type Outcome, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
 import {
   close,
   complain,
@@ -42,59 +25,24 @@ import {
   findOrphan,
   isAlive,
   leaveComplaint,
+  lockFile,
   nothingWritten,
   openSuperviseFiles,
-  type SuperviseFiles,
-  writeStatusFiles,
 } from "./runsv-files.ts";
 import { startBuiltinLogger } from "./runsv-logger.ts";
+import {
+  announce,
+  count,
+  newSupervisor,
+  newUnit,
+  now,
+  type Supervisor,
+  say,
+  type Task,
+  type Unit,
+} from "./runsv-unit.ts";
 
 export const usage = "dir";
-
-/** The service, or its logger. */
-interface Unit {
-  readonly isLog: boolean;
-  readonly files: SuperviseFiles;
-  service: Service;
-  /** The stamp in the status. */
-  since: Stamp;
-  /** The control script that runs; 0: none. */
-  scriptPid: number;
-  /** Set while the process is not our child but was taken over from a killed runsv. */
-  adopted: { readonly state: "run" | "finish"; readonly pidfd: number | null } | null;
-  /** When a status that could not be written (disk full, read-only) is tried again. */
-  unwrittenUntil: Millis | null;
-  /** Starts of ./run after the first; -1 before that. */
-  restarts: number;
-  /** The last end of ./run. */
-  exit: Exit | null;
-  /** What stands in supervise/complaint. */
-  complaint: string;
-}
-
-/** What happened and is to be decided on, or what was decided and is to be done. */
-type Task = Event | Effect;
-
-interface Owed {
-  readonly unit: Unit;
-  readonly task: Task;
-  attempts: number;
-}
-
-interface Supervisor {
-  /** For messages: `runsv web`. */
-  readonly who: string;
-  readonly main: Unit;
-  readonly log: Unit | null;
-  /** From the service to its logger: read end, write end; -1 once closed. */
-  readonly pipe: { read: number; write: number };
-  readonly signalFd: number;
-  readonly buffer: Uint8Array;
-  /** Children that were reaped, not handled yet. */
-  readonly ends: Ended[];
-  /** What has come and nobody has handled yet, and what follows from it. */
-  readonly owed: Owed[];
-}
 
 export interface RunsvOptions {
   readonly directory: string;
@@ -120,9 +68,7 @@ export function supervise(options: RunsvOptions): Outcome {
   try {
     supervisor = start(who, options);
   } catch (error) {
-    if (error instanceof Refusal) complain(sentence(who, "fatal", error.message));
-    else if (error instanceof SysError) complain(fatal(who, error));
-    else throw error;
+    refuse(who, error);
     return 111;
   }
   // From here on nothing may end this process but the command to exit.
@@ -147,8 +93,18 @@ export function samples(): unknown {
   return [supervisor, service, decodeStatus(status), adopted, turns];
 }
 
-function fatal(who: string, error: SysError): string {
-  return sentence(who, "fatal", error.what, reason(error.errno));
+/** Says why there will be no supervisor. */
+function refuse(who: string, error: unknown): void {
+  if (!(error instanceof Refusal || error instanceof SysError)) throw error;
+  const text =
+    error instanceof Refusal
+      ? sentence(who, "fatal", error.message)
+      : sentence(who, "fatal", error.what, reason(error.errno));
+  complain(text);
+  // A directory that we could not enter, or that has a supervisor, is not ours to write into.
+  if (error instanceof SysError && (error.path === "" || error.path === lockFile)) return;
+  const written = nothingWritten();
+  leaveComplaint({ path: "supervise", written }, encodeComplaint({ since: now(), text }));
 }
 
 function start(who: string, options: RunsvOptions): Supervisor {
@@ -165,23 +121,6 @@ function start(who: string, options: RunsvOptions): Supervisor {
   if (supervisor.log !== null) begin(supervisor, supervisor.log);
   begin(supervisor, main);
   return supervisor;
-}
-
-function newUnit(isLog: boolean, files: SuperviseFiles): Unit {
-  const quiet = { scriptPid: 0, adopted: null, unwrittenUntil: null };
-  const ends = { restarts: -1, exit: null, complaint: "" };
-  return { isLog, files, service: newService(isLog), since: now(), ...quiet, ...ends };
-}
-
-function newSupervisor(
-  who: string,
-  main: Unit,
-  log: Unit | null,
-  ends: Supervisor["pipe"],
-  signalFd: number,
-): Supervisor {
-  const buffer = new Uint8Array(commandsPerTurn);
-  return { who, main, log, pipe: ends, signalFd, buffer, ends: [], owed: [] };
 }
 
 /** runsvdir keeps the read end, so the pipe outlives us: whoever comes after us opens it anew. */
@@ -216,11 +155,6 @@ function begin(supervisor: Supervisor, unit: Unit): void {
   unit.exit = orphan.ends.exit;
   unit.restarts = orphan.ends.restarts - 1; // taking it over counts as its start
   owe(supervisor, unit, { kind: "adopted", state, pid, want, paused, gotTerm });
-}
-
-function now(): Stamp {
-  const [seconds, nanoseconds] = sys.realtime();
-  return { seconds, nanoseconds };
 }
 
 function units(supervisor: Supervisor): readonly Unit[] {
@@ -370,22 +304,6 @@ function handle(supervisor: Supervisor, unit: Unit, task: Task): readonly Task[]
   }
 }
 
-/** Keeps what supervise/exit tells, and forgets a complaint once ./run has been started. */
-function count(unit: Unit, before: Service): void {
-  const { state, startedAt, exit } = unit.service;
-  if (startedAt !== before.startedAt) unit.restarts++;
-  if (exit !== before.exit) unit.exit = exit;
-  if (state === "run" && before.state === "down") unit.complaint = "";
-}
-
-/** Says it, and leaves it for sv. */
-function say(supervisor: Supervisor, unit: Unit, level: Level, what: string, why = ""): void {
-  const text = sentence(supervisor.who, level, what, why);
-  complain(text);
-  unit.complaint = encodeComplaint({ since: now(), text });
-  leaveComplaint(unit.files, unit.complaint);
-}
-
 /** A task that fails again and again; what the service hears instead of it. */
 function giveUp(supervisor: Supervisor, unit: Unit, task: Task): readonly Task[] {
   say(supervisor, unit, "warning", `dropping an event: ${task.kind}`);
@@ -464,25 +382,6 @@ function startScript(supervisor: Supervisor, unit: Unit, letter: Letter): readon
   }
   say(supervisor, unit, "warning", `unable to run ${path}`, reason(result[0]));
   return [{ kind: "scriptEnded", ok: false }];
-}
-
-/** A status that cannot be written (disk full, read-only) never stops the service. */
-function announce(supervisor: Supervisor, unit: Unit, stamped: boolean): void {
-  const { service, files } = unit;
-  const { state, pid, paused, gotTerm } = service;
-  if (stamped) unit.since = now();
-  const want = service.want === "up" ? "up" : "down";
-  if (unit.unwrittenUntil !== null) unit.complaint = ""; // it was about this, and is over or not
-  try {
-    const { since, complaint } = unit;
-    const status = { state, want, pid, paused, gotTerm, since } as const;
-    writeStatusFiles(files, { status, wantExit: service.want === "exit", ends: unit, complaint });
-    unit.unwrittenUntil = null;
-  } catch (error) {
-    if (!(error instanceof SysError)) throw error;
-    say(supervisor, unit, "warning", error.what, reasonOf(error));
-    unit.unwrittenUntil = sys.monotonic() + diskRetryMs;
-  }
 }
 
 /** Told to exit and down: the logger gets the end of its input, and we go when it has gone. */
