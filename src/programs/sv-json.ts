@@ -22,15 +22,15 @@ export interface Told {
 /** Tells of services and their logs: [name, directory] of each. */
 export function tellAll(services: readonly (readonly [string, string])[]): Told {
   let failures = 0;
-  const tell = (name: string, directory: string, log: Json): Json => {
-    const found = look(directory);
+  const tell = (name: string, found: Found, log: Json): Json => {
     if (found.supervisor !== "running" || isTrouble(found.seen)) failures++;
     return members(name, found, log);
   };
   const lines = services.map(([name, directory]) => {
-    const log = `${directory}/log`;
-    const hasLog = directory !== "" && sys.stat(`${log}/.`) !== -errnos.ENOENT;
-    return jsonText(tell(name, directory, hasLog ? tell(`${name}/log`, log, null) : null));
+    const found = look(directory);
+    const hasLog = found.isThere && sys.stat(`${directory}/log/.`) !== -errnos.ENOENT;
+    const log = hasLog ? tell(`${name}/log`, look(`${directory}/log`), null) : null;
+    return jsonText(tell(name, found, log));
   });
   return { text: lines.length === 0 ? "[]\n" : `[\n${lines.join(",\n")}\n]\n`, failures };
 }
@@ -38,6 +38,8 @@ export function tellAll(services: readonly (readonly [string, string])[]): Told 
 /** A service, seen from outside. */
 interface Found {
   readonly directory: string;
+  /** One can go there. */
+  readonly isThere: boolean;
   readonly supervisor: Supervisor;
   readonly seen: Status | Trouble;
 }
@@ -46,19 +48,20 @@ function look(directory: string): Found {
   const entered = sys.stat(directory === "" ? "" : `${directory}/.`);
   if (typeof entered !== "number") {
     const supervisor = findSupervisor(directory); // first: what it writes last is then read
-    return { directory, supervisor, seen: readStatus(directory) };
+    return { directory, isThere: true, supervisor, seen: readStatus(directory) };
   }
   const supervisor = entered === -errnos.EACCES ? "unknown" : "gone";
   const trouble = `unable to change to service directory: ${reason(-entered)}`;
-  return { directory, supervisor, seen: { trouble } };
+  return { directory, isThere: false, supervisor, seen: { trouble } };
 }
 
 /** The state is null unless it is known: what a runsv that is gone has written is `last`. */
-function members(name: string, { directory, supervisor, seen }: Found, log: Json): Json {
+function members(name: string, found: Found, log: Json): Json {
+  const { directory, isThere, supervisor, seen } = found;
   const status = isTrouble(seen) ? null : stateMembers(seen);
   const isLast = supervisor === "gone";
   const { state, want, pid, since, paused } = (isLast ? null : status) ?? unknown;
-  const ends = readEnds(directory, supervisor);
+  const ends = isThere ? readEnds(directory, supervisor) : null;
   return {
     name,
     state,
