@@ -30,7 +30,7 @@ async function killed(runsv: Program): Promise<void> {
 }
 
 describe("supervise/exit", { concurrency: true }, () => {
-  test("what ./finish is told, and a count: by a code, by a signal, not started at all", async (t) => {
+  test("what ./finish is told, and a count: a code, a signal, not started at all", async (t) => {
     const finish = '#!/bin/sh\necho "$*" >>finished\n';
     const { dir } = await startWeb(t, { "run!": asTold, "finish!": finish, down: "" });
     assert.ok(!fs.existsSync(exitFile(dir)));

@@ -104,7 +104,7 @@ test("paused, and wanted down", async (t) => {
   assert.deepEqual([web?.state, web?.want, web?.paused], ["run", "down", true]);
 });
 
-test("a supervisor that was killed is gone, and what it has written is the last that is known", async (t) => {
+test("a supervisor that was killed is gone; what it has written is marked as the last", async (t) => {
   const { scan, runsv, pid } = await startWeb(t);
   const [before] = (await tell(t, scan, "web")).told;
   runsv.signal("SIGKILL");
@@ -269,6 +269,32 @@ test(
     const { stdout, code } = await ask("status", "--json", "web");
     const [web] = JSON.parse(stdout);
     assert.deepEqual([web.state, web.supervisor, code], ["run", "unknown", 1]);
+  },
+);
+
+test(
+  "other processes are hidden in /proc: unknown, until there is no such process",
+  asRoot,
+  async (t) => {
+    const programs = openBin(t);
+    const scan = tempDir(t);
+    serviceDir(scan, "web", { "run!": forever });
+    fs.chmodSync(scan, 0o755);
+    const script = `mount -o remount,hidepid=2 /proc
+    ask() { SVDIR=. "$0/chpst" -u :65534:65534 "$0/sv" status --json web; }
+    ${bin("runsv")} web & until SVDIR=. ${bin("sv")} -w 5 start web >/dev/null; do :; done
+    chmod 755 web web/supervise
+    ask; kill -KILL $!; wait $!; ask`;
+    const isolated = ["-m", "-p", "-f", "--kill-child", "--mount-proc", "/bin/sh", "-c", script];
+    const { stdout } = await run(t, "unshare", [...isolated, programs], { cwd: scan });
+    const told = stdout.split("\n").flatMap((line) => (line[0] === "{" ? [JSON.parse(line)] : []));
+    assert.deepEqual(
+      told.map(({ state, supervisor }) => [state, supervisor]),
+      [
+        ["run", "unknown"],
+        [null, "gone"],
+      ],
+    );
   },
 );
 
