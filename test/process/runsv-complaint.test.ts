@@ -98,7 +98,8 @@ describe("supervise/complaint", { concurrency: true }, () => {
   });
 
   test("a control script that cannot be started stays news until the next start", async (t) => {
-    const web = startWeb(t, { "run!": forever, "control/h!": "#!/no/such\n" });
+    const deaf = "#!/bin/sh\ntrap '' HUP\nexec sleep 600\n";
+    const web = startWeb(t, { "run!": deaf, "control/h!": "#!/no/such\n" });
     await until(web.dir, ({ state }) => state === "run", 10_000);
     await control(web.dir, "hup");
     const complaint = "runsv web: warning: unable to run control/h: file does not exist";
@@ -190,9 +191,18 @@ describe("supervise/complaint", { concurrency: true }, () => {
     const { pid } = await until(dir, ({ state }) => state === "run", 10_000);
     const filler = path.join(dir, "filler");
     fillDisk(filler);
+    tell(dir, "p");
+    await runsv.stderr.waitFor(/unable to write/);
+    fs.rmSync(filler);
+    await until(dir, ({ paused }) => paused, 10_000);
+    assert.ok(!fs.existsSync(complaintFile(dir)));
+    tell(dir, "c");
+    await until(dir, ({ paused }) => !paused, 10_000);
+    const before = runsv.stderr.lines().length;
+    fillDisk(filler);
     tell(dir, "t"); // its end is to be written to supervise/exit, its successor to all others
-    await runsv.stderr.waitFor(/^runsv web: warning: unable to write supervise\/.*: disk full$/);
-    await runsv.stderr.waitFor(/unable to write/, 1);
+    const warning = /^runsv web: warning: unable to write supervise\/.*: disk full$/;
+    await runsv.stderr.waitFor(warning, before);
     fs.rmSync(filler);
     const next = await until(dir, (now) => now.state === "run" && now.restarts === 1, 10_000);
     assert.notEqual(next.pid, pid);
