@@ -6,11 +6,10 @@ import { encodeComplaint } from "../core/status.ts";
 import type { Millis, Stamp } from "../core/time.ts";
 import type { Ended } from "../sys/loop.ts";
 import { complain, reasonOf, SysError } from "../sys/posix.ts";
-import { leaveComplaint, type SuperviseFiles, writeStatusFiles } from "./runsv-files.ts";
+import { leaveComplaint, type News, type SuperviseFiles, writeStatusFiles } from "./runsv-files.ts";
 
 /** The service, or its logger. */
 export interface Unit {
-  readonly isLog: boolean;
   readonly files: SuperviseFiles;
   service: Service;
   /** The stamp in the status. */
@@ -54,9 +53,17 @@ export interface Supervisor {
 }
 
 export function newUnit(isLog: boolean, files: SuperviseFiles): Unit {
-  const quiet = { scriptPid: 0, adopted: null, unwrittenUntil: null };
-  const ends = { restarts: -1, exit: null, complaint: "" };
-  return { isLog, files, service: newService(isLog), since: now(), ...quiet, ...ends };
+  return {
+    files,
+    service: newService(isLog),
+    since: now(),
+    scriptPid: 0,
+    adopted: null,
+    unwrittenUntil: null,
+    restarts: -1,
+    exit: null,
+    complaint: "",
+  };
 }
 
 export function newSupervisor(
@@ -97,17 +104,21 @@ export function say(
   leaveComplaint(unit.files, unit.complaint);
 }
 
+/** What is to be written of a service. */
+export function newsOf(unit: Unit): News {
+  const { service, since, complaint } = unit;
+  const { state, pid, paused, gotTerm } = service;
+  const want = service.want === "up" ? "up" : "down";
+  const status = { state, want, pid, paused, gotTerm, since } as const;
+  return { status, wantExit: service.want === "exit", ends: unit, complaint };
+}
+
 /** A status that cannot be written (disk full, read-only) never stops the service. */
 export function announce(supervisor: Supervisor, unit: Unit, stamped: boolean): void {
-  const { service, files } = unit;
-  const { state, pid, paused, gotTerm } = service;
   if (stamped) unit.since = now();
-  const want = service.want === "up" ? "up" : "down";
   if (unit.unwrittenUntil !== null) unit.complaint = ""; // it was about this, and is over or not
   try {
-    const { since, complaint } = unit;
-    const status = { state, want, pid, paused, gotTerm, since } as const;
-    writeStatusFiles(files, { status, wantExit: service.want === "exit", ends: unit, complaint });
+    writeStatusFiles(unit.files, newsOf(unit));
     unit.unwrittenUntil = null;
   } catch (error) {
     if (!(error instanceof SysError)) throw error;

@@ -4,7 +4,7 @@ import { isLetter, type Letter, signals } from "../core/commands.ts";
 import { adoptedCheckMs, eventAttempts } from "../core/limits.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
 import { deadline, type Event, isOver, step } from "../core/service.ts";
-import { decodeStatus, encodeComplaint, encodeStatus } from "../core/status.ts";
+import { encodeComplaint } from "../core/status.ts";
 import type { Millis } from "../core/time.ts";
 import { isSuccess, type Outcome, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
 import {
@@ -34,6 +34,7 @@ import {
   announce,
   count,
   newSupervisor,
+  newsOf,
   newUnit,
   now,
   type Supervisor,
@@ -86,11 +87,11 @@ export function samples(): unknown {
   const files = { path: "", lock: -1, control: -1, written: nothingWritten() };
   const unit = newUnit(false, files);
   const service = step(unit.service, { kind: "begin", up: true }, 0).service;
-  const status = encodeStatus({ ...service, want: "up", since: unit.since });
+  const news = newsOf(unit);
   const supervisor = newSupervisor("", unit, unit, { read: -1, write: -1 }, -1);
   const adopted = { state: "run", pidfd: null };
   const turns = runTurns({ who: "", state: null, fds: descriptors, deadline: nextDeadline, turn });
-  return [supervisor, service, decodeStatus(status), adopted, turns];
+  return [supervisor, service, news, adopted, turns];
 }
 
 /** Says why there will be no supervisor. */
@@ -139,7 +140,7 @@ function openLogPipe(who: string, kept: number | null): { read: number; write: n
 function begin(supervisor: Supervisor, unit: Unit): void {
   const orphan = findOrphan(unit.files.path, unit.since);
   if (orphan === null) {
-    const down = statIfThere(unit.isLog ? "log/down" : "down");
+    const down = statIfThere(unit.service.log ? "log/down" : "down");
     owe(supervisor, unit, { kind: "begin", up: down === null });
     return;
   }
@@ -329,7 +330,7 @@ function send(supervisor: Supervisor, unit: Unit, pid: number, signal: number): 
 function startRun(supervisor: Supervisor, unit: Unit): Event {
   const { pipe: ends } = supervisor;
   const birth = birthFile(unit.files.path, "run");
-  if (!unit.isLog) {
+  if (!unit.service.log) {
     const fds = [-1, ends.write];
     const spec = { path: "./run", argv: ["./run"], cwd: null, fds, birth };
     return started(supervisor, unit, "start ./run", sys.spawn(spec));
