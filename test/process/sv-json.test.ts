@@ -104,7 +104,7 @@ test("paused, and wanted down", async (t) => {
   assert.deepEqual([web?.state, web?.want, web?.paused], ["run", "down", true]);
 });
 
-test("a supervisor that was killed is gone; what it has written is marked as the last", async (t) => {
+test("a supervisor that was killed is gone; what it has written is the last", async (t) => {
   const { scan, runsv, pid } = await startWeb(t);
   const [before] = (await tell(t, scan, "web")).told;
   runsv.signal("SIGKILL");
