@@ -1,6 +1,6 @@
 // One look at a service, and one word to it: supervise/status, supervise/ok and
 // supervise/control, as FIFOs and files that any runsv keeps.
-import { constants } from "node:fs";
+import { constants, existsSync, readFileSync } from "node:fs";
 import { open, readFile, stat } from "node:fs/promises";
 import { commands, type Letter } from "../core/commands.ts";
 import { decodeEnds, decodeStatus, type State } from "../core/status.ts";
@@ -78,13 +78,19 @@ async function isSupervised(dir: ServiceDir): Promise<boolean> {
   }
 }
 
-/** What supervise/exit tells; nothing before the first end of ./run. */
-async function endsOf(dir: ServiceDir): Promise<Pick<ServiceStatus, "exit" | "restarts">> {
-  const text = await readFile(under(dir, "supervise/exit"), "latin1").catch((error) => {
-    if (codeOf(error) === "ENOENT") return "";
+function readIfThere(file: ServiceDir): string {
+  try {
+    return existsSync(file) ? readFileSync(file, "latin1") : "";
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return ""; // since then
     throw error;
-  });
-  const ends = decodeEnds(text);
+  }
+}
+
+/** What supervise/exit tells; nothing before the first end of ./run. Read at once: a turn of the
+ * event loop more would be most of what status() takes. */
+function endsOf(dir: ServiceDir): Pick<ServiceStatus, "exit" | "restarts"> {
+  const ends = decodeEnds(readIfThere(under(dir, "supervise/exit")));
   if (ends === null || ends.exit === null) return { exit: null, restarts: 0 };
   const { code, status } = ends.exit;
   const signal = status & 0x7f; // without the bit of a core dump
@@ -104,7 +110,7 @@ export async function status(dir: ServiceDir): Promise<ServiceStatus> {
   let ends: Pick<ServiceStatus, "exit" | "restarts">;
   try {
     supervised = await isSupervised(dir); // first: what a runsv writes last is then read
-    ends = await endsOf(dir);
+    ends = endsOf(dir);
     bytes = await readFile(under(dir, "supervise/status"), "latin1");
   } catch (error) {
     throw await explained(dir, "read the status of", error);
