@@ -1,9 +1,9 @@
 // One look at a service, and one word to it: supervise/status, supervise/ok and
 // supervise/control, as FIFOs and files that any runsv keeps.
-import { constants } from "node:fs";
+import { constants, existsSync, readFileSync } from "node:fs";
 import { open, readFile, stat } from "node:fs/promises";
 import { commands, type Letter } from "../core/commands.ts";
-import { decodeStatus, type State } from "../core/status.ts";
+import { decodeEnds, decodeStatus, type State } from "../core/status.ts";
 import { quoted, type ServiceDir, ServiceError } from "./error.ts";
 
 export interface ServiceStatus {
@@ -17,6 +17,11 @@ export interface ServiceStatus {
   readonly gotTerm: boolean;
   /** The last start of ./run, or when the service went down. */
   readonly since: Date;
+  /** How ./run ended the last time; null when it never did, or runit's runsv does not tell. The
+   * code is null after a signal, both are when nobody knows: it ended while no runsv was there. */
+  readonly exit: { readonly code: number | null; readonly signal: number | null } | null;
+  /** How often ./run was started again since the supervisor began; 0 where it does not tell. */
+  readonly restarts: number;
   /** False when no supervisor is there any more: the rest is what the last one left. */
   readonly supervised: boolean;
 }
@@ -73,6 +78,26 @@ async function isSupervised(dir: ServiceDir): Promise<boolean> {
   }
 }
 
+function readIfThere(file: ServiceDir): string {
+  try {
+    return existsSync(file) ? readFileSync(file, "latin1") : "";
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return ""; // since then
+    throw error;
+  }
+}
+
+/** What supervise/exit tells; nothing before the first end of ./run. Read at once: a turn of the
+ * event loop more would be most of what status() takes. */
+function endsOf(dir: ServiceDir): Pick<ServiceStatus, "exit" | "restarts"> {
+  const ends = decodeEnds(readIfThere(under(dir, "supervise/exit")));
+  if (ends === null || ends.exit === null) return { exit: null, restarts: 0 };
+  const { code, status } = ends.exit;
+  const signal = status & 0x7f; // without the bit of a core dump
+  const exit = { code: code < 0 ? null : code, signal: signal === 0 ? null : signal };
+  return { exit, restarts: ends.restarts };
+}
+
 /**
  * The status of the service now.
  *
@@ -82,8 +107,10 @@ async function isSupervised(dir: ServiceDir): Promise<boolean> {
 export async function status(dir: ServiceDir): Promise<ServiceStatus> {
   let bytes: string;
   let supervised: boolean;
+  let ends: Pick<ServiceStatus, "exit" | "restarts">;
   try {
     supervised = await isSupervised(dir); // first: what a runsv writes last is then read
+    ends = endsOf(dir);
     bytes = await readFile(under(dir, "supervise/status"), "latin1");
   } catch (error) {
     throw await explained(dir, "read the status of", error);
@@ -102,6 +129,7 @@ export async function status(dir: ServiceDir): Promise<ServiceStatus> {
     paused,
     gotTerm,
     since: new Date(milliseconds),
+    ...ends,
     supervised,
   };
 }

@@ -1,4 +1,5 @@
-// getopt(3) for the programs: single letters, `-w 7` or `-w7`, `--` ends them.
+// getopt(3) for the programs: single letters, `-w 7` or `-w7`, `--` ends them, as does, in runit's
+// own getopt, every word that begins so.
 
 export interface Option {
   readonly letter: string;
@@ -24,7 +25,7 @@ export function parseArgs(argv: readonly string[], letters: string): Args {
   let at = 1;
   for (; at < argv.length; at++) {
     const word = argv[at] ?? "";
-    if (word === "--") return { options, operands: argv.slice(at + 1), valid: true };
+    if (word.startsWith("--")) return { options, operands: argv.slice(at + 1), valid: true };
     if (word[0] !== "-" || word === "-") break;
     for (let i = 1; i < word.length; i++) {
       const letter = word[i] ?? "";

@@ -55,6 +55,8 @@ export const commandsPerTurn = 8;
 export const scriptsMax = 64;
 /** How far a chain of symbolic links is followed, as the kernel does. */
 export const linksMax = 40;
+/** What is read of supervise/exit and supervise/complaint: one line, of a few words. */
+export const lineBytes = 4096;
 /** supervise/status: 20 bytes are the format, a longer file is not ours. */
 export const statusBytes = 20;
 
@@ -92,6 +94,8 @@ export const restLookMs = 50;
 /** Processes whose end is waited for at once: poll takes 64 descriptors. */
 export const restWatched = 64;
 
+/** How long the output of sv waits for a reader of the pipe that it goes to. */
+export const stdoutMs = 60_000;
 /** How long a line of complaint waits for a reader of the pipe it goes to; then it is dropped. */
 export const complaintMs = 1000;
 /** A manual or a completion of ours says within so many bytes whose it is. */

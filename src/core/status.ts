@@ -3,12 +3,16 @@
 //   0-11 TAI64N of the last change   12-15 pid, little endian   16 paused   17 want: u or d
 //   18 TERM was sent and it still runs   19 state: 0 down, 1 run, 2 finish
 //
-// daemontools' tools read the first 18 of them.
-import { decodeTai64n, encodeTai64n, type Stamp } from "./time.ts";
+// daemontools' tools read the first 18 of them. Beside it lie supervise/exit and
+// supervise/complaint, one line each.
+import type { Exit } from "./service.ts";
+import { decodeTai64n, encodeTai64n, labelText, type Stamp } from "./time.ts";
 
 export type State = "down" | "run" | "finish";
 
 const states: readonly State[] = ["down", "run", "finish"];
+
+export type { Exit };
 
 export interface Status {
   readonly state: State;
@@ -57,4 +61,46 @@ export function statText(status: Status, wantExit: boolean): string {
   if (status.state !== "down" && status.want === "down")
     text += wantExit ? ", want exit" : ", want down";
   return `${text}\n`;
+}
+
+/** What supervise/exit tells of ./run. */
+export interface Ends {
+  /** The last end; null: it never ended. */
+  readonly exit: Exit | null;
+  /** How often it was started again. */
+  readonly restarts: number;
+}
+
+/** `CODE STATUS RESTARTS`, or nothing before the first end. */
+export function encodeEnds({ exit, restarts }: Ends): string {
+  return exit === null ? "" : `${exit.code} ${exit.status} ${restarts}\n`;
+}
+
+/** The numbers of supervise/exit, or null when it has not three of them. */
+export function decodeEnds(text: string): Ends | null {
+  const words = text.trimEnd().split(" ");
+  const [code = -1, status = -1, restarts = -1] = words.map(Number);
+  if (words.length !== 3 || !words.every((word) => word !== "" && Number.isInteger(Number(word))))
+    return null;
+  return { exit: { code, status }, restarts };
+}
+
+export interface Complaint {
+  readonly since: Stamp;
+  /** One line. */
+  readonly text: string;
+}
+
+/** `@LABEL SENTENCE`, in one line whatever the sentence has in it. */
+export function encodeComplaint({ since, text }: Complaint): string {
+  return `${labelText(since)} ${text.split("\n").join(" ")}\n`;
+}
+
+/** The complaint in a line, or null when it is none. */
+export function decodeComplaint(line: string): Complaint | null {
+  if (line[0] !== "@" || line[25] !== " ") return null;
+  let label = "";
+  for (let i = 1; i < 25; i += 2)
+    label += String.fromCharCode(Number.parseInt(line.slice(i, i + 2), 16));
+  return { since: decodeTai64n(label), text: line.slice(26).split("\n", 1)[0] ?? "" };
 }

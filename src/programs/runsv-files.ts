@@ -1,8 +1,16 @@
 // The files in supervise/ of a service or of its log: what other programs see of it.
 
-import { statusBytes } from "../core/limits.ts";
+import { lineBytes, statusBytes } from "../core/limits.ts";
 import { errnos } from "../core/message.ts";
-import { decodeStatus, encodeStatus, type Status, statText } from "../core/status.ts";
+import {
+  decodeEnds,
+  decodeStatus,
+  type Ends,
+  encodeEnds,
+  encodeStatus,
+  type Status,
+  statText,
+} from "../core/status.ts";
 import type { Stamp } from "../core/time.ts";
 import {
   fstat,
@@ -17,23 +25,32 @@ import {
   replaceFile,
   SysError,
   tryLock,
+  unlink,
 } from "../sys/posix.ts";
 
-interface Written {
-  pid: string;
-  stat: string;
-  status: string;
-}
+/** What is written to the files in supervise/, by their names. */
+type Written = Record<"pid" | "stat" | "exit" | "complaint" | "status", string>;
 
-export interface SuperviseFiles {
+interface Files {
   /** "supervise" or "log/supervise", from the service directory. */
   readonly path: string;
+  /** What the files hold, by name: one that would not change is not written. */
+  readonly written: Written;
+}
+
+export interface SuperviseFiles extends Files {
   /** Open for as long as we supervise: nobody else may. */
   readonly lock: number;
   /** The read end of the commands; not waited for by opening it. */
   readonly control: number;
-  /** What the files hold, by name: one that would not change is not written. */
-  readonly written: Written;
+}
+
+/** The lock of a service; its logger's is another one. */
+export const lockFile = "supervise/lock";
+
+/** Nothing is known of what the files hold. */
+export function nothingWritten(): Written {
+  return { pid: "-", stat: "-", exit: "-", complaint: "-", status: "-" };
 }
 
 /** Makes what is missing in supervise/ and takes the lock; throws a SysError otherwise. */
@@ -43,11 +60,10 @@ export function openSuperviseFiles(directory: string): SuperviseFiles {
   const lockPath = `${path}/lock`;
   const lock = open(lockPath, sys.O_WRONLY | sys.O_CREAT | sys.O_APPEND | sys.O_NONBLOCK, 0o600);
   if (!tryLock(lock, lockPath)) throw new SysError("lock", errnos.EAGAIN, lockPath);
-  sys.birth(`${path}/runsv.birth`); // who has the lock, for who comes after runsvdir
+  sys.birth(`${path}/runsv.birth`); // for who comes after runsvdir, and who may not open ok
   const control = openFifo(`${path}/control`);
   openFifo(`${path}/ok`); // Held open for life: who opens it for writing sees that we are there.
-  const written = { pid: "-", stat: "-", status: "-" };
-  return { path, lock, control, written };
+  return { path, lock, control, written: nothingWritten() };
 }
 
 /** supervise may be a link to a directory that a reboot has taken away. */
@@ -71,15 +87,27 @@ function openFifo(path: string): number {
   return fd;
 }
 
-/** Writes pid, stat and status, each in one step; status, which tells the others, comes last. */
-export function writeStatusFiles(files: SuperviseFiles, status: Status, wantExit: boolean): void {
+/** What is told of a service. */
+export interface News {
+  readonly status: Status;
+  readonly wantExit: boolean;
+  readonly ends: Ends;
+  /** The line of the last complaint; "": there is none, or it is over. */
+  readonly complaint: string;
+}
+
+/** Writes the files, each in one step; status, which tells the others, comes last. */
+export function writeStatusFiles(files: SuperviseFiles, news: News): void {
+  const { status, complaint } = news;
   const bytes = {
     pid: status.pid === 0 ? "" : `${status.pid}\n`,
-    stat: statText(status, wantExit),
+    stat: statText(status, news.wantExit),
+    exit: encodeEnds(news.ends),
+    complaint,
     status: encodeStatus(status),
   };
   let failure: unknown = null;
-  for (const name of ["pid", "stat", "status"] as const) {
+  for (const name of ["pid", "stat", "exit", "complaint", "status"] as const) {
     try {
       writeFile(files, name, bytes[name]);
     } catch (error) {
@@ -89,12 +117,22 @@ export function writeStatusFiles(files: SuperviseFiles, status: Status, wantExit
   if (failure !== null) throw failure;
 }
 
-function writeFile(files: SuperviseFiles, name: keyof Written, bytes: string): void {
+function writeFile(files: Files, name: keyof Written, bytes: string): void {
   const { path, written } = files;
   if (written[name] === bytes) return;
   written[name] = "-"; // when it fails it is tried again next time
-  replaceFile(`${path}/${name}`, bytes, 0o644);
+  if (bytes === "" && name !== "pid") unlink(`${path}/${name}`);
+  else replaceFile(`${path}/${name}`, bytes, 0o644);
   written[name] = bytes;
+}
+
+/** Leaves a complaint for sv. Where that cannot be written (disk full), the next status tries. */
+export function leaveComplaint(files: Files, line: string): void {
+  try {
+    writeFile(files, "complaint", line);
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+  }
 }
 
 /** A process that a killed predecessor of ours has left running. */
@@ -105,6 +143,7 @@ export interface Orphan {
   readonly paused: boolean;
   readonly gotTerm: boolean;
   readonly since: Stamp;
+  readonly ends: Ends;
 }
 
 /** Where a child writes down who it is before it becomes ./run or ./finish. */
@@ -120,9 +159,15 @@ export function findOrphan(path: string, fallback: Stamp): Orphan | null {
     const status = decodeStatus(readIfThere(`${path}/status`, statusBytes + 1) ?? "");
     const { want = "up", since = fallback } = status ?? {};
     const flags = status?.pid === pid ? status : { paused: false, gotTerm: false };
-    return { state, pid, want, paused: flags.paused, gotTerm: flags.gotTerm, since };
+    const { paused, gotTerm } = flags;
+    return { state, pid, want, paused, gotTerm, since, ends: readEnds(path) };
   }
   return null;
+}
+
+function readEnds(path: string): Ends {
+  const text = sys.readfile(`${path}/exit`, lineBytes);
+  return (typeof text === "number" ? null : decodeEnds(text)) ?? { exit: null, restarts: 0 };
 }
 
 /** Tells the end of a process that is not our child: true while it lives. */

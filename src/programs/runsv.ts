@@ -1,28 +1,12 @@
 // runsv: supervises one service and its logger. What to do is decided in core/service.ts;
 // here the effects are performed and what came of them is fed back.
 import { isLetter, type Letter, signals } from "../core/commands.ts";
-import { adoptedCheckMs, commandsPerTurn, diskRetryMs, eventAttempts } from "../core/limits.ts";
+import { adoptedCheckMs, eventAttempts } from "../core/limits.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
-import {
-  deadline,
-  type Effect,
-  type Event,
-  newService,
-  nextOfPair,
-  type Service,
-  step,
-} from "../core/service.ts";
-import { decodeStatus, encodeStatus } from "../core/status.ts";
-import type { Millis, Stamp } from "../core/time.ts";
-import {
-  type Ended,
-  isSuccess,
-  type Outcome,
-  openSignals,
-  readSignals,
-  reap,
-  runTurns,
-} from "../sys/loop.ts";
+import { deadline, type Event, nextOfPair, step } from "../core/service.ts";
+import { encodeComplaint } from "../core/status.ts";
+import type { Millis } from "../core/time.ts";
+import { isSuccess, type Outcome, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
 import {
   close,
   complain,
@@ -40,52 +24,26 @@ import {
   birthFile,
   findOrphan,
   isAlive,
+  leaveComplaint,
+  lockFile,
+  nothingWritten,
   openSuperviseFiles,
-  type SuperviseFiles,
-  writeStatusFiles,
 } from "./runsv-files.ts";
 import { startBuiltinLogger } from "./runsv-logger.ts";
+import {
+  announce,
+  count,
+  newSupervisor,
+  newsOf,
+  newUnit,
+  now,
+  type Supervisor,
+  say,
+  type Task,
+  type Unit,
+} from "./runsv-unit.ts";
 
 export const usage = "dir";
-
-/** The service, or its logger. */
-interface Unit {
-  readonly isLog: boolean;
-  readonly files: SuperviseFiles;
-  service: Service;
-  /** The stamp in the status. */
-  since: Stamp;
-  /** The control script that runs; 0: none. */
-  scriptPid: number;
-  /** Set while the process is not our child but was taken over from a killed runsv. */
-  adopted: { readonly state: "run" | "finish"; readonly pidfd: number | null } | null;
-  /** When a status that could not be written (disk full, read-only) is tried again. */
-  unwrittenUntil: Millis | null;
-}
-
-/** What happened and is to be decided on, or what was decided and is to be done. */
-type Task = Event | Effect;
-
-interface Owed {
-  readonly unit: Unit;
-  readonly task: Task;
-  attempts: number;
-}
-
-interface Supervisor {
-  /** For messages: `runsv web`. */
-  readonly who: string;
-  readonly main: Unit;
-  readonly log: Unit | null;
-  /** From the service to its logger: read end, write end; -1 once closed. */
-  readonly pipe: { read: number; write: number };
-  readonly signalFd: number;
-  readonly buffer: Uint8Array;
-  /** Children that were reaped, not handled yet. */
-  readonly ends: Ended[];
-  /** What has come and nobody has handled yet, and what follows from it. */
-  readonly owed: Owed[];
-}
 
 export interface RunsvOptions {
   readonly directory: string;
@@ -111,9 +69,7 @@ export function supervise(options: RunsvOptions): Outcome {
   try {
     supervisor = start(who, options);
   } catch (error) {
-    if (error instanceof Refusal) complain(sentence(who, "fatal", error.message));
-    else if (error instanceof SysError) complain(fatal(who, error));
-    else throw error;
+    refuse(who, error);
     return 111;
   }
   // From here on nothing may end this process but the command to exit.
@@ -128,18 +84,28 @@ export function samples(): unknown {
   for (const builtin of [Array.prototype, String.prototype, String, Object, Math]) {
     for (const name of Object.getOwnPropertyNames(builtin)) Reflect.get(builtin, name);
   }
-  const files = { path: "", lock: -1, control: -1, written: { pid: "", stat: "", status: "" } };
+  const files = { path: "", lock: -1, control: -1, written: nothingWritten() };
   const unit = newUnit(false, files);
   const service = step(unit.service, { kind: "begin", up: true }, 0).service;
-  const status = encodeStatus({ ...service, want: "up", since: unit.since });
+  const news = newsOf(unit);
   const supervisor = newSupervisor("", unit, unit, { read: -1, write: -1 }, -1);
   const adopted = { state: "run", pidfd: null };
   const turns = runTurns({ who: "", state: null, fds: descriptors, deadline: nextDeadline, turn });
-  return [supervisor, service, decodeStatus(status), adopted, turns];
+  return [supervisor, service, news, adopted, turns];
 }
 
-function fatal(who: string, error: SysError): string {
-  return sentence(who, "fatal", error.what, reason(error.errno));
+/** Says why there will be no supervisor. */
+function refuse(who: string, error: unknown): void {
+  if (!(error instanceof Refusal || error instanceof SysError)) throw error;
+  const text =
+    error instanceof Refusal
+      ? sentence(who, "fatal", error.message)
+      : sentence(who, "fatal", error.what, reason(error.errno));
+  complain(text);
+  // A directory that we could not enter, or that has a supervisor, is not ours to write into.
+  if (error instanceof SysError && (error.path === "" || error.path === lockFile)) return;
+  const written = nothingWritten();
+  leaveComplaint({ path: "supervise", written }, encodeComplaint({ since: now(), text }));
 }
 
 function start(who: string, options: RunsvOptions): Supervisor {
@@ -158,22 +124,6 @@ function start(who: string, options: RunsvOptions): Supervisor {
   return supervisor;
 }
 
-function newUnit(isLog: boolean, files: SuperviseFiles): Unit {
-  const service = newService(isLog);
-  return { isLog, files, service, since: now(), scriptPid: 0, adopted: null, unwrittenUntil: null };
-}
-
-function newSupervisor(
-  who: string,
-  main: Unit,
-  log: Unit | null,
-  ends: Supervisor["pipe"],
-  signalFd: number,
-): Supervisor {
-  const buffer = new Uint8Array(commandsPerTurn);
-  return { who, main, log, pipe: ends, signalFd, buffer, ends: [], owed: [] };
-}
-
 /** runsvdir keeps the read end, so the pipe outlives us: whoever comes after us opens it anew. */
 function openLogPipe(who: string, kept: number | null): { read: number; write: number } {
   if (kept !== null) {
@@ -190,7 +140,7 @@ function openLogPipe(who: string, kept: number | null): { read: number; write: n
 function begin(supervisor: Supervisor, unit: Unit): void {
   const orphan = findOrphan(unit.files.path, unit.since);
   if (orphan === null) {
-    const down = statIfThere(unit.isLog ? "log/down" : "down");
+    const down = statIfThere(unit.service.log ? "log/down" : "down");
     owe(supervisor, unit, { kind: "begin", up: down === null });
     return;
   }
@@ -203,12 +153,9 @@ function begin(supervisor: Supervisor, unit: Unit): void {
   }
   unit.adopted = { state, pidfd: pidfd < 0 ? null : pidfd };
   unit.since = orphan.since;
+  unit.exit = orphan.ends.exit;
+  unit.restarts = orphan.ends.restarts - 1; // taking it over counts as its start
   owe(supervisor, unit, { kind: "adopted", state, pid, want, paused, gotTerm });
-}
-
-function now(): Stamp {
-  const [seconds, nanoseconds] = sys.realtime();
-  return { seconds, nanoseconds };
 }
 
 function units(supervisor: Supervisor): readonly Unit[] {
@@ -319,7 +266,9 @@ function settle(supervisor: Supervisor): void {
   for (let first = owed[0]; first !== undefined; first = owed[0]) {
     const { unit, task } = first;
     const following =
-      ++first.attempts > eventAttempts ? giveUp(supervisor, task) : handle(supervisor, unit, task);
+      ++first.attempts > eventAttempts
+        ? giveUp(supervisor, unit, task)
+        : handle(supervisor, unit, task);
     owed.shift();
     for (let i = following.length - 1; i >= 0; i--) {
       const next = following[i];
@@ -347,16 +296,18 @@ function handle(supervisor: Supervisor, unit: Unit, task: Task): readonly Task[]
     case "leave":
       return []; // leaveWhenOver() sees it at the end of every turn
     default: {
-      const next = step(unit.service, task, sys.monotonic());
+      const before = unit.service;
+      const next = step(before, task, sys.monotonic());
       unit.service = next.service;
+      count(unit, before);
       return next.effects;
     }
   }
 }
 
 /** A task that fails again and again; what the service hears instead of it. */
-function giveUp(supervisor: Supervisor, task: Task): readonly Task[] {
-  complain(sentence(supervisor.who, "warning", `dropping an event: ${task.kind}`));
+function giveUp(supervisor: Supervisor, unit: Unit, task: Task): readonly Task[] {
+  say(supervisor, unit, "warning", `dropping an event: ${task.kind}`);
   if (task.kind === "startRun" || task.kind === "startFinish") {
     return [{ kind: "startFailed", cause: "fork" }];
   }
@@ -372,27 +323,25 @@ function send(supervisor: Supervisor, unit: Unit, pid: number, signal: number): 
     kill(pid, signal);
   } catch (error) {
     if (!(error instanceof SysError)) throw error; // a program of another user, as sudo is
-    complain(sentence(supervisor.who, "warning", error.what, reasonOf(error)));
+    say(supervisor, unit, "warning", error.what, reasonOf(error));
   }
 }
 
 function startRun(supervisor: Supervisor, unit: Unit): Event {
   const { pipe: ends } = supervisor;
   const birth = birthFile(unit.files.path, "run");
-  if (!unit.isLog) {
+  if (!unit.service.log) {
     const fds = [-1, ends.write];
-    return started(
-      supervisor,
-      "start ./run",
-      sys.spawn({ path: "./run", argv: ["./run"], cwd: null, fds, birth }),
-    );
+    const spec = { path: "./run", argv: ["./run"], cwd: null, fds, birth };
+    return started(supervisor, unit, "start ./run", sys.spawn(spec));
   }
   if (sys.stat("log/run") === -errnos.ENOENT) {
     const pid = startBuiltinLogger(supervisor.who, ends.read, unit.files);
-    return started(supervisor, "start the built-in logger", pid > 0 ? pid : [-pid, "fork"]);
+    const result: Spawned = pid > 0 ? pid : [-pid, "fork"];
+    return started(supervisor, unit, "start the built-in logger", result);
   }
   const spec = { path: "./run", argv: ["./run"], cwd: "log", fds: [ends.read], birth };
-  return started(supervisor, "start log/./run", sys.spawn(spec));
+  return started(supervisor, unit, "start log/./run", sys.spawn(spec));
 }
 
 function startFinish(supervisor: Supervisor, unit: Unit, code: number, status: number): Event {
@@ -403,17 +352,19 @@ function startFinish(supervisor: Supervisor, unit: Unit, code: number, status: n
   const fds = [-1, supervisor.pipe.write];
   const birth = birthFile(unit.files.path, "finish");
   const result = sys.spawn({ path: "./finish", argv, cwd: null, fds, birth });
-  return started(supervisor, "start ./finish", result);
+  return started(supervisor, unit, "start ./finish", result);
 }
 
-function started(supervisor: Supervisor, what: string, result: number | [number, string]): Event {
+type Spawned = ReturnType<typeof sys.spawn>;
+
+function started(supervisor: Supervisor, unit: Unit, what: string, result: Spawned): Event {
   if (typeof result === "number") return { kind: "started", pid: result };
   const [errno, call] = result;
   if (call === "fork") {
-    complain(sentence(supervisor.who, "warning", "unable to fork, sleeping", reason(errno)));
+    say(supervisor, unit, "warning", "unable to fork, sleeping", reason(errno));
     return { kind: "startFailed", cause: "fork" };
   }
-  complain(sentence(supervisor.who, "fatal", `unable to ${what}`, reason(errno)));
+  say(supervisor, unit, "fatal", `unable to ${what}`, reason(errno));
   return { kind: "startFailed", cause: "exec" };
 }
 
@@ -430,25 +381,8 @@ function startScript(supervisor: Supervisor, unit: Unit, letter: Letter): readon
     unit.scriptPid = result;
     return [];
   }
-  complain(sentence(supervisor.who, "warning", `unable to run ${path}`, reason(result[0])));
+  say(supervisor, unit, "warning", `unable to run ${path}`, reason(result[0]));
   return [{ kind: "scriptEnded", ok: false }];
-}
-
-/** A status that cannot be written (disk full, read-only) never stops the service. */
-function announce(supervisor: Supervisor, unit: Unit, stamped: boolean): void {
-  const { service, files } = unit;
-  const { state, pid, paused, gotTerm } = service;
-  if (stamped) unit.since = now();
-  const want = service.want === "up" ? "up" : "down";
-  try {
-    const status = { state, want, pid, paused, gotTerm, since: unit.since } as const;
-    writeStatusFiles(files, status, service.want === "exit");
-    unit.unwrittenUntil = null;
-  } catch (error) {
-    if (!(error instanceof SysError)) throw error;
-    complain(sentence(supervisor.who, "warning", error.what, reasonOf(error)));
-    unit.unwrittenUntil = sys.monotonic() + diskRetryMs;
-  }
 }
 
 /** Told to exit and down: the logger gets the end of its input, and we go when it has gone. */

@@ -1,8 +1,16 @@
 // A service's supervise/ from the outside: is there a runsv, what does it say, tell it.
 // For sv and whatever else looks at a service; runsv's own side of these files is its own.
-import { statusBytes } from "../core/limits.ts";
+import { leadingNumber } from "../core/args.ts";
+import { lineBytes, statusBytes } from "../core/limits.ts";
 import { errnos, reason } from "../core/message.ts";
-import { decodeStatus, type Status } from "../core/status.ts";
+import {
+  type Complaint,
+  decodeComplaint,
+  decodeEnds,
+  decodeStatus,
+  type Ends,
+  type Status,
+} from "../core/status.ts";
 
 /** Why nothing can be said or sent: `unable to open supervise/ok: access denied`. */
 export interface Trouble {
@@ -34,12 +42,54 @@ export function lookAt(directory: string): Seen {
   const ok = openOk(directory);
   if (typeof ok !== "number") return ok;
   sys.close(ok);
+  return readStatus(directory);
+}
+
+/** What the last runsv has written, whether it is still there or not. */
+export function readStatus(directory: string): Status | Trouble {
   const bytes = sys.readfile(`${directory}/supervise/status`, statusBytes);
   if (typeof bytes === "number") {
     const what = bytes === -errnos.EISDIR ? "read" : "open";
     return unable(`${what} supervise/status`, -bytes);
   }
   return decodeStatus(bytes) ?? { trouble: "unable to read supervise/status: bad format" };
+}
+
+export type Supervisor = "running" | "gone" | "unknown";
+
+/** Whether there is a runsv, also for who may not open supervise/ok: it has a birth record. */
+export function findSupervisor(directory: string): Supervisor {
+  const ok = sys.open(`${directory}/supervise/ok`, sys.O_WRONLY | sys.O_NONBLOCK, 0);
+  if (ok >= 0) sys.close(ok);
+  if (ok >= 0) return "running";
+  if ([errnos.ENXIO, errnos.ENOENT, errnos.ENOTDIR].some((errno) => ok === -errno)) return "gone";
+  const record = `${directory}/supervise/runsv.birth`;
+  if (sys.living(record) > 0) return "running";
+  const pid = leadingNumber(readLine(record));
+  if (pid === null) return "unknown";
+  // What is in /proc may be hidden from us (hidepid); that there is no such process is not.
+  const isSeen = typeof sys.stat(`/proc/${pid}/stat`) !== "number";
+  return isSeen || sys.kill(pid, 0) === -errnos.ESRCH ? "gone" : "unknown";
+}
+
+/** A file of one line, or "". */
+function readLine(path: string): string {
+  const line = sys.readfile(path, lineBytes);
+  return typeof line === "number" ? "" : line;
+}
+
+/** How ./run has ended and was started again; null where the runsv that is there does not tell,
+ * being runit's, and what one of ours has left is old. */
+export function readEnds(directory: string, supervisor: Supervisor): Ends | null {
+  const tells = sys.living(`${directory}/supervise/runsv.birth`) > 0;
+  if (supervisor === "running" && !tells) return null;
+  const ends = decodeEnds(readLine(`${directory}/supervise/exit`));
+  return ends ?? (tells ? { exit: null, restarts: 0 } : null);
+}
+
+/** What runsv has complained of last, as long as that is not over. */
+export function readComplaint(directory: string): Complaint | null {
+  return decodeComplaint(readLine(`${directory}/supervise/complaint`));
 }
 
 /** Writes commands to runsv in one piece; null when that went well. */

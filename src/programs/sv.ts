@@ -3,7 +3,7 @@
 
 import { leadingNumber, parseArgs } from "../core/args.ts";
 import { signals } from "../core/commands.ts";
-import { svWaitSeconds } from "../core/limits.ts";
+import { stdoutMs, svWaitSeconds } from "../core/limits.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
 import type { Status } from "../core/status.ts";
 import type { Millis } from "../core/time.ts";
@@ -18,12 +18,14 @@ import {
   verbOf,
 } from "../core/verbs.ts";
 import { openSignals } from "../sys/loop.ts";
-import { complain, reasonOf } from "../sys/posix.ts";
+import { complain, isDirectory, readdir, reasonOf, SysError } from "../sys/posix.ts";
+import { tellAll } from "./sv-json.ts";
 import {
   type CheckFailure,
   gone,
   isTrouble,
   lookAt,
+  readComplaint,
   type Seen,
   type Trouble,
   tell,
@@ -36,7 +38,10 @@ const defaultBase = "/etc/service";
 /** A call of sv, understood. */
 interface Call {
   readonly verb: Verb;
-  readonly names: readonly string[];
+  /** null: all that are in the base. */
+  readonly names: readonly string[] | null;
+  /** `status` for programs. */
+  readonly json: boolean;
   readonly base: string;
   /** The goal that is waited for, or null. */
   readonly goal: Goal | null;
@@ -46,11 +51,12 @@ interface Call {
 /** How many services failed: the exit code. */
 let failures = 0;
 
-/** Nobody may be listening, which is not the services' fault. */
+/** Nobody may be listening, which is not the services' fault; a pipe may be full for now. */
 function print(text: string): void {
   let rest = text;
   while (rest !== "") {
     const written = sys.write(1, rest);
+    if (written === -errnos.EAGAIN && sys.canwrite(1, stdoutMs)) continue;
     if (written <= 0) return;
     rest = rest.slice(written);
   }
@@ -62,8 +68,17 @@ function fail(line: string): void {
 }
 
 /** What is in the way of a service: counted, and said. */
-function failSeen(name: string, seen: Trouble | typeof gone): void {
+function failSeen(name: string, directory: string, seen: Trouble | typeof gone): void {
   fail(troubleText(name, seen));
+  if (seen === gone) showComplaint(name, directory);
+}
+
+/** What runsv has complained of last, on stderr: it may be why sv has failed. */
+function showComplaint(name: string, directory: string): void {
+  const found = readComplaint(directory);
+  if (found === null) return;
+  const age = Math.max(0, sys.realtime()[0] - found.since.seconds);
+  complain(`sv: ${name}: last complaint, ${age}s ago: ${found.text}`);
 }
 
 function troubleText(name: string, seen: Trouble | typeof gone): string {
@@ -86,7 +101,7 @@ function describe(label: string, name: string, directory: string, status: Status
 function show(name: string, directory: string): Status | "unknown" | null {
   const seen = lookAt(directory);
   if (seen === gone || isTrouble(seen)) {
-    failSeen(name, seen);
+    failSeen(name, directory, seen);
     return seen === gone ? null : "unknown";
   }
   print(`${describe(name, name, directory, seen)}${logText(name, `${directory}/log`)}\n`);
@@ -121,9 +136,9 @@ function enter(name: string, base: string): string | null {
   return null;
 }
 
-function sayGone(name: string, isGoal: boolean): void {
+function sayGone(name: string, directory: string, isGoal: boolean): void {
   if (isGoal) print(`ok: ${name}: ${gone}\n`);
-  else failSeen(name, gone);
+  else failSeen(name, directory, gone);
 }
 
 /** Writes the command; the service, when there is something to wait for. The watch comes first,
@@ -135,8 +150,8 @@ function send(name: string, directory: string, call: Call): Pending | null {
   const seen = lookAt(directory);
   const told =
     seen === gone || isTrouble(seen) ? seen : bytes === "" ? null : tell(directory, bytes);
-  if (told === gone) sayGone(name, bytes === "x");
-  else if (told !== null) failSeen(name, told);
+  if (told === gone) sayGone(name, directory, bytes === "x");
+  else if (told !== null) failSeen(name, directory, told);
   if (told !== null || goal === null || seen === gone || isTrouble(seen)) return null;
   return newPending(name, directory, seen, blind);
 }
@@ -150,8 +165,9 @@ function report(service: Pending, seen: Seen, inTime: boolean, call: Call): void
     const text = known ? describe(name, name, directory, seen) : troubleText(name, seen);
     fail(`${kills ? "kill" : "timeout"}: ${text}`);
     if (kills) tell(directory, "k");
-  } else if (seen === gone) sayGone(name, call.goal === "gone");
-  else if (isTrouble(seen)) failSeen(name, seen);
+    showComplaint(name, directory);
+  } else if (seen === gone) sayGone(name, directory, call.goal === "gone");
+  else if (isTrouble(seen)) failSeen(name, directory, seen);
   else print(`ok: ${describe(name, name, directory, seen)}\n`);
 }
 
@@ -169,7 +185,7 @@ function secondsOf(text: string): number {
 
 /** What the arguments ask for, or null: a wrong call. */
 function understand(argv: readonly string[], script: string | null): Call | null {
-  const { options, operands, valid } = parseArgs(argv, "vVw:");
+  const { options, operands, valid, complaint } = parseArgs(argv, "vVw:");
   let verbose = false;
   let seconds = secondsOf(sys.getenv("SVWAIT") ?? `${svWaitSeconds}`);
   for (const { letter, value } of options) {
@@ -186,26 +202,47 @@ function understand(argv: readonly string[], script: string | null): Call | null
         return null;
     }
   }
+  if (complaint !== undefined) complain(`${script ?? "sv"}: ${complaint}`);
   const verb = valid ? verbOf(operands[0] ?? "", script !== null) : null;
-  const names = script === null ? operands.slice(1) : [script];
-  if (verb === null || names.length === 0) return null;
+  if (verb === null) return null;
+  const isStatus = verb.goal === null && script === null;
+  const json = isStatus && operands[1] === "--json";
+  const names = script === null ? operands.slice(json ? 2 : 1) : [script];
+  if (names.length === 0 && !isStatus) return null;
   return {
     verb,
-    names,
+    names: names.length === 0 ? null : names,
+    json,
     base: sys.getenv("SVDIR") ?? defaultBase,
     goal: verb.waits || verbose ? verb.goal : null,
     until: sys.monotonic() + seconds * 1000,
   };
 }
 
+/** Every service in a directory: all that runsvdir would start a runsv for, and dead links. */
+function listServices(base: string): readonly string[] {
+  const names = readdir(base).filter((name) => {
+    const found = name[0] === "." ? null : sys.stat(`${base}/${name}`);
+    return typeof found === "number" || (found !== null && isDirectory(found));
+  });
+  return names.sort();
+}
+
 /** Does what was asked; what `status` has shown, for the exit code. */
 function perform(call: Call): Status | "unknown" | null {
-  const { goal } = call;
+  const { goal, base } = call;
+  const names = call.names ?? listServices(base);
+  if (call.json) {
+    const told = tellAll(names.map((name) => [name, serviceDirectory(name, base)]));
+    print(told.text);
+    failures = told.failures;
+    return null;
+  }
   const signalFd = goal === null ? -1 : openSignals([signals.IO, signals.CHLD]);
   const pending: Pending[] = [];
   let shown: Status | "unknown" | null = null;
-  for (const name of call.names) {
-    const directory = enter(name, call.base);
+  for (const name of names) {
+    const directory = enter(name, base);
     if (directory === null) continue;
     if (call.verb.goal === null) {
       shown = show(name, directory);
@@ -239,7 +276,8 @@ export function main(argv: readonly string[]): number {
     const shown = perform(call);
     return exitCode({ failures, shown }, script !== null);
   } catch (error) {
-    complain(sentence(called, "fatal", reasonOf(error)));
+    const what = error instanceof SysError ? error.message : reasonOf(error);
+    complain(sentence(called, "fatal", what));
     return usage.fatal;
   }
 }

@@ -38,7 +38,7 @@ union freed {
 };
 
 static _Alignas(PAGE) char arena[ARENA];
-static char *bottom = arena, *top = arena + ARENA;
+static char *bottom, *top; /* not initialised: on the page with the others, which is dirty anyway */
 static const char *frozen; /* the arena as it was, read-only; NULL: not frozen */
 static size_t frozen_gap, frozen_top; /* between these offsets it was not in use */
 static union freed *free_pages, *free_blocks[CLASSES];
@@ -70,6 +70,7 @@ static void *map(size_t size) {
 
 /* Room for `size` bytes between bottom and top; what is left of a full arena stays unused. */
 static int make_room(size_t size) {
+	if (!top) bottom = arena, top = arena + ARENA;
 	if ((size_t)(top - bottom) >= size) return 1;
 	char *next = map(ARENA);
 	if (!next) return 0;

@@ -1,9 +1,12 @@
-/* Starts the engine, picks the program by the name it was called with, loads the
- * bytecode of its family and calls its main(argv). Nothing here decides anything else. */
+/* Starts the engine, picks the program by the name it was called with, or that of a link on the
+ * way from there, loads the bytecode of its family and calls its main(argv). Nothing here decides
+ * anything else. */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -28,6 +31,24 @@ static const struct applet *find_applet(const char *name) {
 static const char *base_name(const char *path) {
 	const char *slash = strrchr(path, '/');
 	return slash ? slash + 1 : path;
+}
+
+/* The first program that links lead to, as /etc/init.d/web leads to sv and further to trinit. */
+__attribute__((noinline)) static const struct applet *follow_links(const char *path) {
+	char at[PATH_MAX], target[PATH_MAX];
+	if (!path || strlen(path) >= sizeof at) return NULL;
+	strcpy(at, path);
+	for (int links = 0; links < 40; links++) {
+		const struct applet *applet = find_applet(base_name(at));
+		if (applet) return applet;
+		ssize_t got = readlink(at, target, sizeof target - 1);
+		if (got < 0) return NULL;
+		target[got] = 0;
+		size_t kept = target[0] == '/' ? 0 : (size_t)(base_name(at) - at);
+		if (kept + (size_t)got >= sizeof at) return NULL;
+		strcpy(at + kept, target);
+	}
+	return NULL;
 }
 
 /* A descriptor below 3 that is closed would be the next one opened, and a lock or a pipe would get
@@ -103,6 +124,7 @@ static JSValue run_applet(JSContext *ctx, const struct applet *applet, int argc,
 int main(int argc, char **argv) {
 	const char *name = argc > 0 ? base_name(argv[0]) : "trinit";
 	const struct applet *applet = find_applet(name);
+	if (!applet) applet = follow_links((const char *)getauxval(AT_EXECFN));
 	if (argc > 1 && (!applet || strcmp(applet->name, "trinit") == 0)) {
 		const struct applet *named = find_applet(argv[1]); /* trinit NAME ... */
 		if (named) {

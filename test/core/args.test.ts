@@ -25,7 +25,8 @@ const cases = [
   ["-w", null, ""],
   ["-vw", null, ""],
   ["-: web", null, ""],
-  ["--version", null, ""],
+  ["--version web", "", "web"],
+  ["-v --w 7", "v=", "7"],
 ] as const;
 
 for (const [line, expected, operands] of cases) {

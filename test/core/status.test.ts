@@ -1,7 +1,16 @@
 // The 20 bytes of supervise/status, both ways.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeStatus, encodeStatus, type Status, statText } from "../../src/core/status.ts";
+import {
+  decodeComplaint,
+  decodeEnds,
+  decodeStatus,
+  encodeComplaint,
+  encodeEnds,
+  encodeStatus,
+  type Status,
+  statText,
+} from "../../src/core/status.ts";
 
 const since = { seconds: 0x68f0_0000, nanoseconds: 0x0123_4567 };
 const up: Status = { state: "run", want: "up", pid: 0x1234, paused: false, gotTerm: false, since };
@@ -63,5 +72,40 @@ test("supervise/stat says it in one line", () => {
     [{ ...up, state: "finish", want: "down" }, false, "finish, want down\n"],
   ] as const) {
     assert.equal(statText(status, wantExit), text);
+  }
+});
+
+test("supervise/exit: three numbers, nothing before the first end", () => {
+  for (const [code, status, restarts, text] of [
+    [0, 0, 0, "0 0 0\n"],
+    [111, 0, 7, "111 0 7\n"],
+    [-1, 139, 1000, "-1 139 1000\n"],
+  ] as const) {
+    const ends = { exit: { code, status }, restarts };
+    assert.equal(encodeEnds(ends), text);
+    assert.deepEqual(decodeEnds(text), ends);
+  }
+  assert.equal(encodeEnds({ exit: null, restarts: 0 }), "");
+  for (const garbage of [
+    "",
+    "\n",
+    "0 0\n",
+    "0 0 0 0\n",
+    "a b c\n",
+    "1  2\n",
+    "1.5 0 0\n",
+    "0 0 NaN",
+  ]) {
+    assert.equal(decodeEnds(garbage), null, garbage);
+  }
+});
+
+test("supervise/complaint: a label and one line", () => {
+  const since = { seconds: 1_795_000_000, nanoseconds: 5_000_000 };
+  const line = encodeComplaint({ since, text: "runsv two\nlines: warning: a\nb" });
+  assert.equal(line, "@400000006afd86ca004c4b40 runsv two lines: warning: a b\n");
+  assert.deepEqual(decodeComplaint(line), { since, text: "runsv two lines: warning: a b" });
+  for (const garbage of ["", "\n", "runsv web: warning: disk full\n", "@400000006afd\n"]) {
+    assert.equal(decodeComplaint(garbage), null, garbage);
   }
 });

@@ -8,7 +8,7 @@ import { control, until } from "../../src/client/index.ts";
 import { deadlineMs, root, serviceDir, startRunsv, tempDir } from "../harness.ts";
 
 /** Files that are not there at all times: they come with what they tell. */
-const sometimes = ["complaint", "exit", "runsv.birth"];
+const sometimes = ["complaint"];
 
 const manual = fs.readFileSync(path.join(root, "src/programs/service.5"), "utf8");
 

@@ -1,0 +1,128 @@
+// What runsv keeps of a service and of its logger, and what it tells of them in supervise/.
+import { commandsPerTurn, diskRetryMs } from "../core/limits.ts";
+import { type Level, sentence } from "../core/message.ts";
+import { type Effect, type Event, type Exit, newService, type Service } from "../core/service.ts";
+import { encodeComplaint } from "../core/status.ts";
+import type { Millis, Stamp } from "../core/time.ts";
+import type { Ended } from "../sys/loop.ts";
+import { complain, reasonOf, SysError } from "../sys/posix.ts";
+import { leaveComplaint, type News, type SuperviseFiles, writeStatusFiles } from "./runsv-files.ts";
+
+/** The service, or its logger. */
+export interface Unit {
+  readonly files: SuperviseFiles;
+  service: Service;
+  /** The stamp in the status. */
+  since: Stamp;
+  /** The control script that runs; 0: none. */
+  scriptPid: number;
+  /** Set while the process is not our child but was taken over from a killed runsv. */
+  adopted: { readonly state: "run" | "finish"; readonly pidfd: number | null } | null;
+  /** When a status that could not be written (disk full, read-only) is tried again. */
+  unwrittenUntil: Millis | null;
+  /** Starts of ./run after the first; -1 before that. */
+  restarts: number;
+  /** The last end of ./run. */
+  exit: Exit | null;
+  /** What stands in supervise/complaint. */
+  complaint: string;
+}
+
+/** What happened and is to be decided on, or what was decided and is to be done. */
+export type Task = Event | Effect;
+
+interface Owed {
+  readonly unit: Unit;
+  readonly task: Task;
+  attempts: number;
+}
+
+export interface Supervisor {
+  /** For messages: `runsv web`. */
+  readonly who: string;
+  readonly main: Unit;
+  readonly log: Unit | null;
+  /** From the service to its logger: read end, write end; -1 once closed. */
+  readonly pipe: { read: number; write: number };
+  readonly signalFd: number;
+  readonly buffer: Uint8Array;
+  /** Children that were reaped, not handled yet. */
+  readonly ends: Ended[];
+  /** What has come and nobody has handled yet, and what follows from it. */
+  readonly owed: Owed[];
+}
+
+export function newUnit(isLog: boolean, files: SuperviseFiles): Unit {
+  return {
+    files,
+    service: newService(isLog),
+    since: now(),
+    scriptPid: 0,
+    adopted: null,
+    unwrittenUntil: null,
+    restarts: -1,
+    exit: null,
+    complaint: "",
+  };
+}
+
+export function newSupervisor(
+  who: string,
+  main: Unit,
+  log: Unit | null,
+  ends: Supervisor["pipe"],
+  signalFd: number,
+): Supervisor {
+  const buffer = new Uint8Array(commandsPerTurn);
+  return { who, main, log, pipe: ends, signalFd, buffer, ends: [], owed: [] };
+}
+
+export function now(): Stamp {
+  const [seconds, nanoseconds] = sys.realtime();
+  return { seconds, nanoseconds };
+}
+
+/** Keeps what supervise/exit tells, and forgets a complaint once ./run has been started. */
+export function count(unit: Unit, before: Service): void {
+  const { state, startedAt, exit } = unit.service;
+  if (startedAt !== before.startedAt) unit.restarts++;
+  if (exit !== before.exit) unit.exit = exit;
+  if (state === "run" && before.state === "down") unit.complaint = "";
+}
+
+/** Says it, and leaves it for sv. */
+export function say(
+  supervisor: Supervisor,
+  unit: Unit,
+  level: Level,
+  what: string,
+  why = "",
+): void {
+  const text = sentence(supervisor.who, level, what, why);
+  complain(text);
+  unit.complaint = encodeComplaint({ since: now(), text });
+  leaveComplaint(unit.files, unit.complaint);
+}
+
+/** What is to be written of a service. */
+export function newsOf(unit: Unit): News {
+  const { service, since, complaint } = unit;
+  const { state, pid, paused, gotTerm } = service;
+  const want = service.want === "up" ? "up" : "down";
+  const status = { state, want, pid, paused, gotTerm, since } as const;
+  return { status, wantExit: service.want === "exit", ends: unit, complaint };
+}
+
+/** A status that cannot be written (disk full, read-only) never stops the service. */
+export function announce(supervisor: Supervisor, unit: Unit, stamped: boolean): void {
+  if (stamped) unit.since = now();
+  if (unit.unwrittenUntil !== null) unit.complaint = ""; // it was about this, and is over or not
+  try {
+    writeStatusFiles(unit.files, newsOf(unit));
+    unit.unwrittenUntil = null;
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    say(supervisor, unit, "warning", error.what, reasonOf(error));
+    unit.unwrittenUntil = sys.monotonic() + diskRetryMs;
+  }
+}
