@@ -201,7 +201,7 @@ describe("supervise/complaint", { concurrency: true }, () => {
     const before = runsv.stderr.lines().length;
     fillDisk(filler);
     tell(dir, "t"); // its end is to be written to supervise/exit, its successor to all others
-    const warning = /^runsv web: warning: unable to write supervise\/.*: disk full$/;
+    const warning = /^runsv web: warning: unable to write supervise\/.*: out of disk space$/;
     await runsv.stderr.waitFor(warning, before);
     fs.rmSync(filler);
     const next = await until(dir, (now) => now.state === "run" && now.restarts === 1, 10_000);
