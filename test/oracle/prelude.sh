@@ -1,0 +1,159 @@
+# shellcheck shell=dash
+# What the lines of the scenarios are made of; sourced in an empty directory, with the programs of
+# one side first in PATH. What is looked at is printed, what is waited for is waited for briefly.
+
+export SVDIR="$PWD"
+: >said
+
+# script FILE TEXT: a shell script.
+script() {
+	mkdir -p "$(dirname "$1")"
+	printf '#!/bin/sh\n%s\n' "$2" >"$1"
+	chmod 755 "$1"
+}
+
+# service NAME [TEXT]: a service directory, whose run does that; it stays by default.
+service() { script "$1/run" "${2:-exec sleep 600}"; }
+
+# down NAME...: services that are not started by themselves.
+down() { for name; do : >"$name/down"; done; }
+
+# logger NAME [TEXT]: a log service, which reads to the end by default.
+logger() { script "$1/log/run" "${2:-exec cat >got}"; }
+
+# bg PROGRAM...: in the background, as process $pid; what it says is in the file `said`.
+bg() {
+	"$@" >>said 2>&1 &
+	pid=$!
+}
+
+# sup NAME...: a runsv for each, in the background, once it can be told something.
+sup() {
+	for name; do
+		bg runsv "$name"
+		eventually supervised "$name"
+		[ ! -d "$name/log" ] || eventually supervised "$name/log"
+	done
+}
+
+# up NAME...: as sup, once run is what it shall be.
+up() {
+	sup "$@"
+	for name; do await "$name" run; done
+}
+
+supervised() { sv status "$PWD/$1" 2>&1 | grep -Eq '^(down|run|finish): '; }
+
+# eventually COMMAND...: waits until that is true.
+eventually() {
+	for _ in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do
+		for _ in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29; do
+			! "$@" || return 0
+			sleep 0.03
+		done
+	done
+	echo "never: $*"
+}
+
+# octets NAME: its status record, 20 numbers.
+octets() { od -An -v -tu1 -w20 "$1/supervise/status" 2>/dev/null; }
+
+# state NAME: its last byte, in words.
+state() {
+	# shellcheck disable=SC2046
+	set -- $(octets "$1")
+	case "${20-}" in
+	0) echo down ;;
+	1) echo run ;;
+	2) echo finish ;;
+	esac
+}
+
+# await NAME STATE: by the record, which is the last file that is written.
+await() { eventually is "$1" "$2"; }
+is() { [ "$(state "$1")" = "$2" ]; }
+
+# ready NAME...: waits until run has said so by a file, and runsv knows that it runs.
+ready() {
+	for name; do
+		eventually has "$name/ready"
+		await "$name" run
+	done
+}
+
+# other NAME PID: a process that is not that one runs.
+other() { is "$1" run && [ "$(pid_of "$1")" != "$2" ]; }
+
+# flag NAME PLACE VALUE: one of the bytes.
+flag() {
+	_place=$2 _value=$3
+	# shellcheck disable=SC2046
+	set -- $(octets "$1")
+	eval "[ \"\${$((_place + 1))}\" = $_value ]"
+}
+
+# pid_of NAME: as the record has it.
+pid_of() {
+	# shellcheck disable=SC2046
+	set -- $(octets "$1")
+	echo $((${13} + 256 * (${14} + 256 * (${15} + 256 * ${16}))))
+}
+
+# record NAME: the record, with what cannot be the same twice checked instead of shown.
+record() {
+	_dir=$1
+	# shellcheck disable=SC2046
+	set -- $(octets "$1")
+	_seconds=$1
+	for _octet in $2 $3 $4 $5 $6 $7 $8; do _seconds=$((_seconds * 256 + _octet)); done
+	_age=$(($(date +%s) + 10 + 0x4000000000000000 - _seconds))
+	[ $_age -ge 0 ] && [ $_age -le 60 ] && _stamp=now || _stamp="$_age s ago"
+	_nano=$((((${9} * 256 + ${10}) * 256 + ${11}) * 256 + ${12}))
+	[ $_nano -lt 1000000000 ] || _stamp="$_stamp, no nanoseconds"
+	echo "$# bytes, $_stamp, $(whose "$(pid_of "$_dir")" "$_dir"), ${17} ${18} ${19} ${20}"
+}
+
+# whose PID DIR: a live child of its runsv that is in that directory, or none.
+whose() {
+	[ "$1" != 0 ] || {
+		echo "no process"
+		return
+	}
+	_parent=$(sed -n 's/^PPid:\t//p' "/proc/$1/status")
+	_cwd=$(readlink "/proc/$1/cwd")
+	case "$(cat "/proc/$_parent/comm") $_cwd" in
+	"runsv $PWD/$2") echo "its process" ;;
+	*) echo "process of $_cwd under $(cat "/proc/$_parent/comm")" ;;
+	esac
+} 2>/dev/null
+
+# look NAME: all that its supervise/ says.
+look() {
+	record "$1"
+	_pid=$(cat "$1/supervise/pid")
+	[ "${_pid:-0}" = "$(pid_of "$1")" ] && _pid=same
+	echo "stat: $(cat "$1/supervise/stat"), pid: $_pid, $(wc -l <"$1/supervise/pid") line"
+}
+
+# old: waits until this second is over: a start in the same one is none to Debian's sv.
+old() { eventually older_than_now "$(date +%s)"; }
+older_than_now() { [ "$(date +%s)" -gt "$1" ]; }
+
+# tell NAME BYTES: as sv would, but with any bytes.
+tell() { printf "$2" >"$1/supervise/control"; } # shellcheck disable=SC2059
+
+# lines FILE N: it has so many at least.
+lines() { [ "$(wc -l <"$1")" -ge "$2" ]; } 2>/dev/null
+
+# gone PID: it has ended.
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# has FILE [PATTERN]: it is there, with such a line.
+has() { grep -q -e "${2:-}" "$1" 2>/dev/null || { [ $# = 1 ] && [ -e "$1" ]; }; }
+
+# ended PID: waits, and says how.
+ended() {
+	eventually gone "$1"
+	wait "$1"
+	echo "exit $?"
+}
