@@ -21,9 +21,10 @@ down() { for name; do : >"$name/down"; done; }
 # logger NAME [TEXT]: a log service, which reads to the end by default.
 logger() { script "$1/log/run" "${2:-exec cat >got}"; }
 
-# bg PROGRAM...: in the background, as process $pid; what it says is in the file `said`.
+# bg PROGRAM...: in the background, as process $pid; what it says is in the file `said`. The shell
+# would have it ignore what comes from a keyboard.
 bg() {
-	"$@" >>said 2>&1 &
+	env --default-signal=INT,QUIT "$@" >>said 2>&1 &
 	pid=$!
 }
 
@@ -82,7 +83,12 @@ ready() {
 }
 
 # other NAME PID: a process that is not that one runs.
-other() { is "$1" run && [ "$(pid_of "$1")" != "$2" ]; }
+other() {
+	_was=$2
+	# shellcheck disable=SC2046
+	set -- $(octets "$1")
+	[ "${20}" = 1 ] && [ "$(pid_in "$@")" != "$_was" ]
+}
 
 # flag NAME PLACE VALUE: one of the bytes.
 flag() {
@@ -95,9 +101,12 @@ flag() {
 # pid_of NAME: as the record has it.
 pid_of() {
 	# shellcheck disable=SC2046
-	set -- $(octets "$1")
-	echo $((${13} + 256 * (${14} + 256 * (${15} + 256 * ${16}))))
+	pid_in $(octets "$1")
 }
+pid_in() { echo $((${13} + 256 * (${14} + 256 * (${15} + 256 * ${16})))); }
+
+# stamp NAME: the first twelve.
+stamp() { octets "$1" | cut -c 1-48; }
 
 # record NAME: the record, with what cannot be the same twice checked instead of shown.
 record() {
@@ -110,7 +119,7 @@ record() {
 	[ $_age -ge 0 ] && [ $_age -le 60 ] && _stamp=now || _stamp="$_age s ago"
 	_nano=$((((${9} * 256 + ${10}) * 256 + ${11}) * 256 + ${12}))
 	[ $_nano -lt 1000000000 ] || _stamp="$_stamp, no nanoseconds"
-	echo "$# bytes, $_stamp, $(whose "$(pid_of "$_dir")" "$_dir"), ${17} ${18} ${19} ${20}"
+	echo "$# bytes, $_stamp, $(whose "$(pid_in "$@")" "$_dir"), ${17} ${18} ${19} ${20}"
 }
 
 # whose PID DIR: a live child of its runsv that is in that directory, or none.
@@ -134,6 +143,9 @@ look() {
 	[ "${_pid:-0}" = "$(pid_of "$1")" ] && _pid=same
 	echo "stat: $(cat "$1/supervise/stat"), pid: $_pid, $(wc -l <"$1/supervise/pid") line"
 }
+
+# any COMMAND...: one of them is true.
+any() { for command; do ! eval "$command" || return 0; done; false; }
 
 # old: waits until this second is over: a start in the same one is none to Debian's sv.
 old() { eventually older_than_now "$(date +%s)"; }

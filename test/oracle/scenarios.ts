@@ -116,6 +116,7 @@ async function transcript(
   });
   const errors = said.stderr.replace(/^(?=.)/gm, "! ");
   const end = said.code === 0 ? "" : `exit ${said.code ?? said.signal}\n`;
+  assert.doesNotMatch(said.stdout, /^never: /m, `waited in vain, with ${others}'s programs`);
   return masked(`${said.stdout}${errors}${end}`, directory, bins);
 }
 
