@@ -3,7 +3,6 @@
 # one side first in PATH. What is looked at is printed, what is waited for is waited for briefly.
 
 export SVDIR="$PWD"
-: >said
 
 # script FILE TEXT: a shell script.
 script() {
@@ -25,6 +24,7 @@ logger() { script "$1/log/run" "${2:-exec cat >got}"; }
 # would have it ignore what comes from a keyboard.
 bg() {
 	env --default-signal=INT,QUIT "$@" >>said 2>&1 &
+	# shellcheck disable=SC2034
 	pid=$!
 }
 
@@ -59,20 +59,21 @@ eventually() {
 # octets NAME: its status record, 20 numbers.
 octets() { od -An -v -tu1 -w20 "$1/supervise/status" 2>/dev/null; }
 
-# state NAME: its last byte, in words.
-state() {
+# await NAME STATE: by the record, which is the last file that is written; and with a process,
+# where there is to be one.
+await() { eventually is "$1" "$2"; }
+is() {
+	_state=$2
 	# shellcheck disable=SC2046
 	set -- $(octets "$1")
-	case "${20-}" in
-	0) echo down ;;
-	1) echo run ;;
-	2) echo finish ;;
+	case "${20-} $(pid_in "$@")" in
+	"0 0") [ "$_state" = down ] ;;
+	*" 0") false ;;
+	1*) [ "$_state" = run ] ;;
+	2*) [ "$_state" = finish ] ;;
+	*) false ;;
 	esac
-}
-
-# await NAME STATE: by the record, which is the last file that is written.
-await() { eventually is "$1" "$2"; }
-is() { [ "$(state "$1")" = "$2" ]; }
+} 2>/dev/null
 
 # ready NAME...: waits until run has said so by a file, and runsv knows that it runs.
 ready() {
@@ -136,13 +137,43 @@ whose() {
 	esac
 } 2>/dev/null
 
-# look NAME: all that its supervise/ says.
+# look NAME: all that its supervise/ says, once that is the same for a moment.
 look() {
+	_last=
+	for _ in 0 1 2 3 4 5 6 7 8 9; do
+		_this=$(glance "$1")
+		[ "$_this" != "$_last" ] || break
+		_last=$_this
+		sleep 0.05
+	done
+	echo "$_this"
+}
+glance() {
 	record "$1"
 	_pid=$(cat "$1/supervise/pid")
 	[ "${_pid:-0}" = "$(pid_of "$1")" ] && _pid=same
 	echo "stat: $(cat "$1/supervise/stat"), pid: $_pid, $(wc -l <"$1/supervise/pid") line"
 }
+
+# has FILE [PATTERN]: it is there, with such a line.
+has() { grep -q -e "${2:-}" "$1" 2>/dev/null || { [ $# = 1 ] && [ -e "$1" ]; }; }
+
+# lines FILE N: it has so many at least.
+lines() { [ "$(wc -l <"$1")" -ge "$2" ]; } 2>/dev/null
+
+# gone PID: it has ended.
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# ended PID: waits, and says how.
+ended() {
+	eventually gone "$1"
+	wait "$1"
+	echo "exit $?"
+}
+
+# tell NAME BYTES: as sv would, but with any bytes, as printf has them.
+# shellcheck disable=SC2059
+tell() { printf "$2" >"$1/supervise/control"; }
 
 # any COMMAND...: one of them is true.
 any() { for command; do ! eval "$command" || return 0; done; false; }
@@ -151,21 +182,24 @@ any() { for command; do ! eval "$command" || return 0; done; false; }
 old() { eventually older_than_now "$(date +%s)"; }
 older_than_now() { [ "$(date +%s)" -gt "$1" ]; }
 
-# tell NAME BYTES: as sv would, but with any bytes.
-tell() { printf "$2" >"$1/supervise/control"; } # shellcheck disable=SC2059
-
-# lines FILE N: it has so many at least.
-lines() { [ "$(wc -l <"$1")" -ge "$2" ]; } 2>/dev/null
-
-# gone PID: it has ended.
-gone() { ! kill -0 "$1" 2>/dev/null; }
-
-# has FILE [PATTERN]: it is there, with such a line.
-has() { grep -q -e "${2:-}" "$1" 2>/dev/null || { [ $# = 1 ] && [ -e "$1" ]; }; }
-
-# ended PID: waits, and says how.
-ended() {
-	eventually gone "$1"
-	wait "$1"
-	echo "exit $?"
+# see PID ARGUMENT...: all that a process has been given, as its child sees it: a shell changes its
+# own descriptors and signals for a moment, unless it waits for a subshell.
+see() {
+	_seen=$1
+	shift
+	echo "arguments: $*"
+	tr '\0' ' ' <"/proc/$_seen/cmdline" && echo
+	tr '\0' '\n' <"/proc/$_seen/environ" | sort
+	readlink "/proc/$_seen/cwd" "/proc/$_seen/root"
+	grep -E '^(Name|Umask|[UG]id|Groups|Sig(Pnd|Blk|Ign|Cgt)|ShdPnd|Cap...|NoNewPrivs):' \
+		"/proc/$_seen/status"
+	cat "/proc/$_seen/limits" "/proc/$_seen/oom_score_adj"
+	# Those beyond 99 are of the tests.
+	for _fd in $(find "/proc/$_seen/fd/" -mindepth 1 -name '?' -o -name '??' | sort); do
+		echo "fd ${_fd##*/}: $(readlink "$_fd"), $(grep flags "${_fd%/fd/*}/fdinfo/${_fd##*/}")"
+	done
+	# shellcheck disable=SC2046
+	set -- $(sed 's/.*) //' "/proc/$_seen/stat")
+	echo "group $([ "$3" = "$_seen" ] && echo own), session $([ "$4" = "$_seen" ] && echo own)," \
+		"terminal $5, nice ${17}"
 }

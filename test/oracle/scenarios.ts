@@ -107,10 +107,10 @@ async function transcript(
   fs.chmodSync(directory, 0o755);
   const bins = programsOf(t, sv, others);
   const search = `${bins}:/usr/sbin:/usr/bin:/sbin:/bin`;
-  const text = `. ${prelude}\n${line.trim()}`;
+  const text = `. ${prelude}\n>said\n${line.trim()}`;
   const args = ["-c", text, "sh"];
   const said = await run(t, "/bin/sh", args, {
-    env: { ...env, PATH: search, LC_ALL: "C", ORIGIN: others },
+    env: { ...env, PATH: search, LC_ALL: "C", PRELUDE: prelude },
     cwd: directory,
     milliseconds: timeoutMs,
   });
