@@ -203,3 +203,65 @@ see() {
 	echo "group $([ "$3" = "$_seen" ] && echo own), session $([ "$4" = "$_seen" ] && echo own)," \
 		"terminal $5, nice ${17}"
 }
+
+# logs DIR...: what svlogd has left there.
+logs() {
+	for _dir; do
+		for _file in "$_dir"/*; do
+			[ "${_file##*/}" != pending ] || continue # ours alone has it
+			echo "$(stat -c '%A' "$_file") $_file"
+			[ "${_file##*/}" = config ] || [ -d "$_file" ] || cat "$_file"
+		done
+	done
+}
+
+# config DIR LINE...: a log directory with that config.
+config() {
+	mkdir -p "$1"
+	_config=$1/config
+	shift
+	printf '%s\n' "$@" >"$_config"
+}
+
+# sink PROGRAM...: in the background, reads what is written to descriptor 9.
+sink() {
+	[ -p feed ] || mkfifo feed
+	"$@" <feed >>said 2>&1 &
+	# shellcheck disable=SC2034
+	pid=$!
+	exec 9>feed
+}
+
+# words N [TEXT]: so many numbered lines.
+words() { seq -f "${2:-line} %g" "$1"; }
+
+# has_old DIR: it has been rotated; has_olds DIR N: so many times.
+has_old() { has_olds "$1" 1; }
+has_olds() { [ "$(find "$1" -name '@*.s' | wc -l)" -ge "$2" ]; }
+
+# listen: packets, to the port that is in the file `port`; they are in `got`.
+listen() {
+	bg perl -e 'use IO::Socket; open(G, q(>), q(got)); select(G); $| = 1;
+		$s = IO::Socket::INET->new(Proto => q(udp), LocalAddr => q(127.0.0.1)) or die;
+		open(F, q(>), q(port.new)); print F $s->sockport; close F; rename q(port.new), q(port);
+		while (1) { $s->recv($x, 3000); print qq([$x]\n); }'
+	eventually has port
+}
+
+# Children of process $1: there are none; there is one, and not process $2.
+childless() { ! pgrep -P "$1" >none; }
+other_child() {
+	_child=$(pgrep -P "$1")
+	[ -n "$_child" ] && [ "$_child" != "$2" ]
+}
+
+# titled PID TEXT: it is in what ps shows of that process.
+titled() { grep -q "$2" "/proc/$1/cmdline"; }
+
+# session PID: whose group and session it is in.
+session() {
+	_session=$1
+	# shellcheck disable=SC2046
+	set -- $(sed 's/.*) //' "/proc/$1/stat")
+	echo "group $([ "$3" = "$_session" ] && echo own), session $([ "$4" = "$_session" ] && echo own)"
+}
