@@ -87,7 +87,7 @@ const calls: readonly Scenario[] = [
   { what: "a file for a directory", line: ">all; timeout 1 runsvdir all" },
   {
     what: "an option that is none",
-    line: "runsvdir -x all 2>&1 | sed /^usage/d; runsvdir -x all 2>&1 | grep -c usage",
+    line: "mkdir all; timeout 1 runsvdir -x all; timeout 1 runsvdir -xP all; timeout 1 runsvdir -P -- all",
     needs: "getopt line",
   },
 ];
@@ -95,12 +95,12 @@ const calls: readonly Scenario[] = [
 const log: readonly Scenario[] = [
   {
     what: "a log that is too short",
-    line: "mkdir all; runsvdir all 123456",
+    line: "mkdir all; timeout 1 runsvdir all 123456",
     needs: "runsvdir log",
   },
   {
     what: "a log in the title",
-    line: "service all/web 'echo hello >&2; exec sleep 600'; exec 7>&2; bg runsvdir all 'log: ...........................'; eventually titled $pid hello; tr '\\0' '|' </proc/$pid/cmdline",
+    line: "service all/web 'echo hello >&2; exec sleep 600'; bg runsvdir all 'log: ...........................'; eventually titled $pid hello; tr '\\0' '|' </proc/$pid/cmdline",
     needs: "runsvdir log",
   },
   {
