@@ -241,6 +241,7 @@ has_olds() { [ "$(find "$1" -name '@*.s' | wc -l)" -ge "$2" ]; }
 
 # listen: packets, to the port that is in the file `port`; they are in `got`.
 listen() {
+	# shellcheck disable=SC2016
 	bg perl -e 'use IO::Socket; open(G, q(>), q(got)); select(G); $| = 1;
 		$s = IO::Socket::INET->new(Proto => q(udp), LocalAddr => q(127.0.0.1)) or die;
 		open(F, q(>), q(port.new)); print F $s->sockport; close F; rename q(port.new), q(port);
@@ -265,3 +266,49 @@ session() {
 	set -- $(sed 's/.*) //' "/proc/$1/stat")
 	echo "group $([ "$3" = "$_session" ] && echo own), session $([ "$4" = "$_session" ] && echo own)"
 }
+
+# stage N [TEXT]: a stage of process 1, which says that it runs; by default the second one stays.
+stage() {
+	[ "$1" = 2 ] && _text='exec sleep 600' || _text=:
+	script "etc/runit/$1" "echo stage $1; ${2:-$_text}"
+}
+
+# boot [PROGRAM...]: process 1 of namespaces of its own, runit by default; what it and its stages
+# say is in `said`, for its console is a FIFO.
+boot() {
+	mkdir -p etc/runit run
+	cp /etc/passwd /etc/group etc
+	for _stage in 1 2 3; do [ -e "etc/runit/$_stage" ] || stage "$_stage"; done
+	mkfifo console
+	cat <>console >>said 2>&1 &
+	# shellcheck disable=SC2016
+	bg unshare --mount --pid --net --uts --ipc --fork --kill-child --mount-proc sh -ec '
+		mount --bind etc /etc
+		mount --bind run /run
+		[ ! -e /dev/console ] || mount --bind console /dev/console
+		cd /
+		exec "$@"' sh "${@:-runit}"
+}
+
+# entered N: waits until that stage says that it runs; $first is the pid of process 1 out here.
+entered() {
+	eventually has said "^stage $1"
+	eventually find_first
+}
+find_first() {
+	first=$(pgrep -P "$pid")
+	[ -n "$first" ]
+}
+
+# inside COMMAND...: runs that beside process 1.
+inside() { nsenter --target "$first" --mount --pid --net --uts --ipc -- "$@"; }
+
+# story: what process 1 has said from the first stage to the last, once it has ended.
+story() {
+	eventually gone "$pid"
+	eventually has said 'sending KILL signal to all'
+	grep -e '^- runit: [^t]' -e '^stage' said | grep -v -e booting -e '\.\.\.$'
+}
+
+# await_in NAME: as await, of a runsv whose pids are those of other namespaces.
+await_in() { eventually flag "$1" 19 1; }

@@ -42,7 +42,7 @@ interface Both {
 }
 
 /** A scenario waits for many things, and the machine may be slow. */
-const timeoutMs = 60_000;
+const timeoutMs = 40_000;
 /** As many of one file at a time: most of their time they wait. */
 const concurrency = 6;
 
