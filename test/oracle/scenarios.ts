@@ -12,8 +12,10 @@ import { bin, root, run, tempDir } from "../harness.ts";
 const missing: readonly string[] = [
   "getopt line",
   "init links",
+  "json status",
   "runsvchdir",
   "runsvdir log",
+  "second line",
   "status alone",
   "svlogd patterns",
   "svlogd processor",

@@ -32,7 +32,7 @@ sameAsOracle("locks", [
   "setlock - true; ls -- -",
 ]);
 
-// Debian's setlock has -n and -N the wrong way round, and does not wait unless it is told to:
+// Differs, setlock-wait: Debian's setlock has -n and -N the wrong way round, and does not wait unless it is told to:
 // ours does what daemontools' does.
 const refused = "chpst: fatal: unable to lock: lock: temporary failure\n";
 for (const [line, code, stderr] of [
