@@ -24,7 +24,8 @@ const initScripts: readonly Scenario[] = [
   ["status of what cannot be read", `${served}; >scan/web/supervise/status; ./web status; echo $?`],
   [
     "status of a finish",
-    `${linked}; service web; script web/finish 'exec sleep 600'; up web; sv down web; await web finish; cd ..; ./web status; echo $?`,
+    `${linked}; service web; script web/finish 'exec sleep 600'; up web; sv down web
+      await web finish; cd ..; ./web status; echo $?`,
   ],
   [
     "status with a log",
@@ -36,7 +37,8 @@ const initScripts: readonly Scenario[] = [
   ],
   [
     "status of what is down, and its log runs",
-    `${linked}; service web; down web; logger web; sup web; await web/log run; cd ..; ./web status; echo $?`,
+    `${linked}; service web; down web; logger web; sup web; await web/log run; cd ..
+      ./web status; echo $?`,
   ],
   [
     "start and stop",
@@ -44,7 +46,9 @@ const initScripts: readonly Scenario[] = [
   ],
   [
     "restart, reload, try-restart, force-reload, force-stop",
-    `${linked}; service web 'trap "" HUP; exec sleep 600'; up web; cd ..; for w in restart reload try-restart force-reload force-stop; do old; ./web $w; echo $?; done`,
+    `${linked}; service web 'trap "" HUP; exec sleep 600'; up web; cd ..
+      for w in restart reload try-restart force-reload force-stop; do old; ./web $w; echo $?
+      done`,
   ],
   [
     "shutdown and exit",
@@ -52,11 +56,13 @@ const initScripts: readonly Scenario[] = [
   ],
   [
     "in vain",
-    `${linked}; service web "trap '' TERM; >ready; while :; do sleep 0.1; done"; sup web; ready web; cd ..; ./web -w 1 stop; echo $?; SVWAIT=1 ./web stop; echo $?`,
+    `${linked}; service web "trap '' TERM; >ready; while :; do sleep 0.1; done"; sup web
+      ready web; cd ..; ./web -w 1 stop; echo $?; SVWAIT=1 ./web stop; echo $?`,
   ],
   [
     "no command, and wrong ones",
-    `${served}; ./web; echo $?; ./web foo; echo $?; ./web -x status; echo $?; ./web s; echo $?; ./web -v; echo $?`,
+    `${served}; ./web; echo $?; ./web foo; echo $?; ./web -x status; echo $?; ./web s; echo $?
+      ./web -v; echo $?`,
   ],
   ["letters and other words", `${served}; for w in u o stat foo 1; do ./web $w; echo $?; done`],
   ["more words than one", `${served}; ./web status web; echo $?; ./web status else; echo $?`],
@@ -68,11 +74,10 @@ const initScripts: readonly Scenario[] = [
 ].map(([what = "", line = ""]) => ({ what: `init script: ${what}`, line, needs: links }));
 
 const utmp = (line: string): string =>
-  `mkdir run log; unshare -m sh -c 'mount --bind run /run; mount --bind log /var/log; ${line}' 2>&1`;
-/** Records of sessions: type, pid, line, id, user, host, of glibc's layout on this machine. */
-const records = `perl -e "print map { pack(q(l l a32 a4 a32 a256 s s l l l l4 a20), 7, 99, \\$_, q(1), q(me), q(here), 0, 0, 5, 77, 88, 1, 2, 3, 4, q()) } qw(tty1 tty22 tty3)"`;
-const decode = `perl -e "\\$/ = \\\\384; while (<>) { @f = unpack(q(l l Z32 a4 Z32 Z256 s s l l l), \\$_); \\$f[9] = abs(\\$f[9] - time) < 60 ? q(now) : \\$f[9]; \\$f[10] = 0 if \\$f[9] eq q(now); print join(q(,), length, @f), qq(\\n) }" <`;
-const shown = `${decode}/run/utmp; [ ! -e /var/log/wtmp ] || ${decode}/var/log/wtmp`;
+  `mkdir run log; unshare -m sh -c 'mount --bind run /run; mount --bind log /var/log
+      ${line}' 2>&1`;
+const records = '. "$PRELUDE"; sessions';
+const shown = "sessions_in /run/utmp; [ ! -e /var/log/wtmp ] || sessions_in /var/log/wtmp";
 const utmpset: readonly Scenario[] = [
   [
     "no line, and wrong options",

@@ -9,9 +9,9 @@ const rows: readonly Scenario[] = [
     what: "no second process beside one that is being killed and has its locks still",
     // Much memory takes the kernel some time to free; Debian's may be late for it, and gets more.
     line: `service web 'exec 9>../lock; flock -n 9 || echo "beside it" >>../seen
-        exec perl -e "\\$x = q(a) x 3e8; open(F, q(>ready)); close(F); sleep 600"'
+        exec perl -e "\\$x = q(a) x 15e7; open(F, q(>ready)); close(F); sleep 600"'
       sup web
-      for _ in 1 2 3 4 5 6; do
+      for _ in 1 2 3 4; do
         ready web; rm web/ready; was=$(pid_of web); tell web ku; eventually other web $was
         [ ! -e seen ] || break
       done
@@ -24,7 +24,8 @@ const rows: readonly Scenario[] = [
   },
   {
     what: "no second process beside a finish that is at work",
-    line: `service web '[ ! -e finishing ] || ! kill -0 $(cat finishing) || echo "beside finish" >>../seen; exec sleep 600'
+    line: `service web '[ ! -e finishing ] || ! kill -0 $(cat finishing) ||
+      echo "beside finish" >>../seen; exec sleep 600'
       script web/finish 'trap "" TERM; echo $$ >finishing; while [ ! -e go ]; do sleep 0.05; done'
       up web; sv down web; eventually has web/finishing [0-9]; await web finish; tell web ku
       sleep 0.5; >web/go; await web run; cat seen 2>&1`,
@@ -38,7 +39,8 @@ const rows: readonly Scenario[] = [
     what: "down, then up, before a service is started again",
     line: `service web 'echo >>../n; [ "$(wc -l <../n)" -gt 2 ] || exit 1; exec sleep 600'; sup web
       eventually lines n 2; await web down; sv down web; sv up web
-      for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 0.2; ! is web run || break; done; sv status web`,
+      for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 0.2; ! is web run || break; done
+      sv status web`,
     differs: {
       id: "command-lost",
       debian: "down: web: Ns, normally up\n",
@@ -47,7 +49,8 @@ const rows: readonly Scenario[] = [
   },
   {
     what: "commands are heard while a control script runs",
-    line: `service web '${listens}'; script web/control/h '>asked; while [ ! -e go ]; do sleep 0.05; done'
+    line: `service web '${listens}'; script web/control/h '>asked; while [ ! -e go ]
+      do sleep 0.05; done'
       sup web; ready web; tell web h; eventually has web/asked; tell web o; sleep 0.5
       flag web 17 100 && echo heard || echo deaf; >web/go; eventually flag web 17 100; look web`,
     differs: {
@@ -70,8 +73,10 @@ const rows: readonly Scenario[] = [
   },
   {
     what: "a control script that is killed has not done it",
-    line: `service web '${listens}'; script web/control/h '>asked; kill -KILL $$'; sup web; ready web
-      tell web h; eventually has web/asked; tell web i; eventually has web/heard INT; sort web/heard`,
+    line: `service web '${listens}'; script web/control/h '>asked; kill -KILL $$'; sup web
+      ready web
+      tell web h; eventually has web/asked; tell web i; eventually has web/heard INT
+      sort web/heard`,
     differs: { id: "script-signal", debian: "INT\n", trinit: "HUP\nINT\n" },
   },
   {
@@ -85,9 +90,11 @@ const rows: readonly Scenario[] = [
   },
   {
     what: "the service of a runsv that was killed is taken over",
-    line: `service web 'echo >>../n; exec sleep 600'; up web; was=$(pid_of web); kill -9 $pid; eventually gone $pid
+    line: `service web 'echo >>../n; exec sleep 600'; up web; was=$(pid_of web); kill -9 $pid
+      eventually gone $pid
       bg runsv web; eventually supervised web; sleep 0.2; await web run
-      wc -l <n; kill -0 $was && echo "the first lives"; [ $was = $(pid_of web) ] && echo "and is the one"`,
+      wc -l <n; kill -0 $was && echo "the first lives"; [ $was = $(pid_of web) ] &&
+      echo "and is the one"`,
     differs: {
       id: "takeover",
       debian: "2\nthe first lives\nexit 1\n",
@@ -119,7 +126,8 @@ const rows: readonly Scenario[] = [
   },
   {
     what: "what runsv does while nothing happens",
-    line: `service web; up web; sleep 1.2; cd /proc/$pid; grep ^volun status >"$OLDPWD/was"; sleep 0.5
+    line: `service web; up web; sleep 1.2; cd /proc/$pid; grep ^volun status >"$OLDPWD/was"
+      sleep 0.5
       grep ^volun status | cmp - "$OLDPWD/was" && echo nothing`,
   },
 ];

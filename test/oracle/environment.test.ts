@@ -22,7 +22,8 @@ const programs: readonly Scenario[] = [
   },
   {
     what: "finish with a log",
-    line: `${files}; service web; logger web; script web/finish '${sees}'; up web; sv down web; ${seen}`,
+    line: `${files}; service web; logger web; script web/finish '${sees}'; up web; sv down web
+      ${seen}`,
   },
   {
     what: "a log's run",
@@ -38,11 +39,13 @@ const programs: readonly Scenario[] = [
   },
   {
     what: "control/d with a log",
-    line: `${files}; service web; logger web; script web/control/d '${sees}'; up web; sv down web; ${unmasked}`,
+    line: `${files}; service web; logger web; script web/control/d '${sees}'; up web
+      sv down web; ${unmasked}`,
   },
   {
     what: "check",
-    line: `${files}; service web; script web/check '${sees}'; up web; sv check web; ${unmasked} | grep -v '^fd [13]:'`,
+    line: `${files}; service web; script web/check '${sees}'; up web; sv check web
+      ${unmasked} | grep -v '^fd [13]:'`,
   },
   {
     what: "a control script is not left with signals blocked",
@@ -80,7 +83,8 @@ const programs: readonly Scenario[] = [
   },
   {
     what: "a log's run under runsvdir -P",
-    line: `${files}; service all/web; service all/web/log '${sees}; exec cat'; bg runsvdir -P all; ${seen}`,
+    line: `${files}; service all/web; service all/web/log '${sees}; exec cat'
+      bg runsvdir -P all; ${seen}`,
   },
   {
     what: "run with limits, a umask, a level and a variable of the operator's",
@@ -89,7 +93,8 @@ const programs: readonly Scenario[] = [
   },
   {
     what: "run with signals that are ignored already",
-    line: `${files}; trap '' HUP PIPE USR1 TERM; service web '${sees}; exec sleep 600'; bg runsv web; ${seen}`,
+    line: `${files}; trap '' HUP PIPE USR1 TERM; service web '${sees}; exec sleep 600'
+      bg runsv web; ${seen}`,
   },
   {
     what: "run with a descriptor that was left open",
@@ -120,7 +125,8 @@ const settings = `mkdir env empty; echo one >env/NEW; echo two >env/HOME; : >env
 const chpst: readonly Scenario[] = options.map((option) => ({
   what: `chpst ${option}`.trim(),
   line: `${files}; ${settings}; >lock; chmod 666 lock
-    service web 'cd ..; exec chpst ${option} /bin/sh -c '\\''${sees}; exec sleep 600'\\'' name one "two three"'
+    service web 'cd ..; exec chpst ${option} /bin/sh -c '\\''${sees}
+      exec sleep 600'\\'' name one "two three"'
     export LANG=C HOME=/ ; bg runsv web; ${seen}; sed s/^/said:/ said`,
 }));
 

@@ -16,7 +16,9 @@ const stages: readonly Scenario[] = [
   ["stage 2 that exits 100", "stage 2 'exit 100'; boot; story"],
 ].map(([what = "", line = ""]) => ({ what, line }));
 
-const sees = `'(. "$PRELUDE"; see $$ "$0" "$@" | grep -v -e "^fd [012]" -e "^Sig[BI]" -e ^PWD -e ^OLDPWD -e "terminal") >/run/seen.new 2>&1; mv /run/seen.new /run/seen'`;
+const unlike = '-e "^fd [012]" -e "^Sig[BI]" -e ^PWD -e ^OLDPWD -e terminal';
+const sees = `'(. "$PRELUDE"; see $$ "$0" "$@" | grep -v ${unlike}) >/run/seen.new 2>&1
+      mv /run/seen.new /run/seen'`;
 const seen = "eventually has run/seen; cat run/seen";
 const given: readonly Scenario[] = [
   ["what stage 1 is given", `mkdir run; stage 1 ${sees}; boot; ${seen}`],
@@ -24,7 +26,8 @@ const given: readonly Scenario[] = [
   ["what stage 3 is given", `mkdir run; stage 2 :; stage 3 ${sees}; boot; ${seen}`],
   [
     "session and group of stages 2 and 3",
-    `for n in 2 3; do stage $n '(. "$PRELUDE"; session $$)'; done; stage 2 '(. "$PRELUDE"; session $$)'; boot; story >none; grep group said`,
+    `for n in 2 3; do stage $n '(. "$PRELUDE"; session $$)'; done; stage 2 '(. "$PRELUDE"
+      session $$)'; boot; story >none; grep group said`,
   ],
 ].map(([what = "", line = ""]) => ({ what, line }));
 
@@ -33,23 +36,28 @@ const signals: readonly Scenario[] = [
   ["CONT without stopit", `boot; entered 2; ${cont}; sleep 0.3; ${flags}; ${cont}; story`],
   [
     "CONT with a stopit that is not executable",
-    `boot; entered 2; >run/runit.stopit; ${cont}; sleep 0.3; has said "stage 3" && echo ended; chmod 100 run/runit.stopit; ${cont}; story`,
+    `boot; entered 2; >run/runit.stopit; ${cont}; sleep 0.3; has said "stage 3" && echo ended
+      chmod 100 run/runit.stopit; ${cont}; story`,
   ],
   [
     "stage 2 gets TERM",
-    `stage 2 'trap "echo stage 2 got TERM; exit 0" TERM; echo stage 2 waits; while :; do sleep 0.05; done'; boot; eventually has said waits; entered 2; ${flags}; ${cont}; story`,
+    `stage 2 'trap "echo stage 2 got TERM; exit 0" TERM; echo stage 2 waits; while :
+      do sleep 0.05; done'; boot; eventually has said waits; entered 2; ${flags}; ${cont}; story`,
   ],
   [
     "stage 2 that ignores TERM gets KILL",
-    `stage 2 'trap "" TERM; echo stage 2 waits; while :; do sleep 0.05; done'; boot; eventually has said waits; entered 2; ${flags}; ${cont}; story`,
+    `stage 2 'trap "" TERM; echo stage 2 waits; while :; do sleep 0.05; done'; boot
+      eventually has said waits; entered 2; ${flags}; ${cont}; story`,
   ],
   [
     "HUP, USR1 and USR2 mean nothing",
-    `boot; entered 2; for s in HUP USR1 USR2; do kill -$s $first; done; sleep 0.3; ${flags}; ${cont}; story`,
+    `boot; entered 2; for s in HUP USR1 USR2; do kill -$s $first; done; sleep 0.3; ${flags}
+      ${cont}; story`,
   ],
   [
     "orphans are reaped",
-    `stage 2 'sh -c "sleep 0.1 & sleep 0.2 & exit"; exec sleep 600'; boot; entered 2; sleep 0.5; inside ps -A -o stat= | grep -c Z`,
+    `stage 2 'sh -c "sleep 0.1 & sleep 0.2 & exit"; exec sleep 600'; boot; entered 2
+      sleep 0.5; inside ps -A -o stat= | grep -c Z`,
   ],
 ].map(([what = "", line = ""]) => ({ what, line }));
 
@@ -106,7 +114,8 @@ const differences: readonly Scenario[] = [
   },
   {
     what: "stages have no signals blocked or ignored",
-    line: `mkdir run; stage 2 '(grep -E "Sig(Blk|Ign)" /proc/$$/status) >/run/seen'; boot; story >none; cat run/seen`,
+    line: `mkdir run; stage 2 '(grep -E "Sig(Blk|Ign)" /proc/$$/status) >/run/seen'; boot
+      story >none; cat run/seen`,
     differs: {
       id: "stage-signals",
       debian: "SigBlk:\t0000000020000000\nSigIgn:\t0000000000020000\n",
@@ -134,7 +143,8 @@ const differences: readonly Scenario[] = [
   {
     what: "PWR means power off, whatever was asked for before",
     line: `mkdir run; script run/runit.reboot ''; chmod 700 run/runit.reboot; boot; entered 2
-      kill -PWR $first; eventually has said 'leave stage: /etc/runit/3'; story >none; stat -c %a run/runit.reboot`,
+      kill -PWR $first; eventually has said 'leave stage: /etc/runit/3'; story >none
+      stat -c %a run/runit.reboot`,
     differs: { id: "power-signal", debian: "700\n", trinit: "0\n" },
   },
   {
@@ -144,14 +154,17 @@ const differences: readonly Scenario[] = [
   },
   {
     what: "ctrlaltdel that has ended is said",
-    line: `script etc/runit/ctrlaltdel 'printf "#!/bin/sh\\n" >/run/runit.stopit; chmod 100 /run/runit.stopit'; boot; entered 2
+    line: `script etc/runit/ctrlaltdel 'printf "#!/bin/sh\\n" >/run/runit.stopit
+      chmod 100 /run/runit.stopit'; boot; entered 2
       kill -INT $first; story | grep -c 'leave stage: /etc/runit/ctrlaltdel'`,
     gap: { debian: "1\n", trinit: "0\nexit 1\n" },
   },
   {
     what: "runsvdir as process 1: TERM ends its services first",
-    line: `service web 'trap "echo goes >>../said; exit 0" TERM; >ready; while :; do sleep 0.05; done'
-      mkdir all; ln -s ../web all/web; boot runsvdir "$PWD/all"; eventually has web/ready; await_in web; eventually find_first
+    line: `service web 'trap "echo goes >>../said; exit 0" TERM; >ready; while :
+      do sleep 0.05; done'
+      mkdir all; ln -s ../web all/web; boot runsvdir "$PWD/all"; eventually has web/ready
+      await_in web; eventually find_first
       kill -TERM $first; eventually gone $pid; grep -c goes said`,
     differs: { id: "runsvdir-pid1", debian: "0\nexit 1\n", trinit: "1\n" },
   },

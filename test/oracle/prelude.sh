@@ -189,7 +189,7 @@ see() {
 	shift
 	echo "arguments: $*"
 	tr '\0' ' ' <"/proc/$_seen/cmdline" && echo
-	tr '\0' '\n' <"/proc/$_seen/environ" | sort
+	tr '\0' '\n' <"/proc/$_seen/environ" | grep -v ^_= | sort
 	readlink "/proc/$_seen/cwd" "/proc/$_seen/root"
 	grep -E '^(Name|Umask|[UG]id|Groups|Sig(Pnd|Blk|Ign|Cgt)|ShdPnd|Cap...|NoNewPrivs):' \
 		"/proc/$_seen/status"
@@ -264,7 +264,8 @@ session() {
 	_session=$1
 	# shellcheck disable=SC2046
 	set -- $(sed 's/.*) //' "/proc/$1/stat")
-	echo "group $([ "$3" = "$_session" ] && echo own), session $([ "$4" = "$_session" ] && echo own)"
+	echo "group $([ "$3" = "$_session" ] && echo own)," \
+		"session $([ "$4" = "$_session" ] && echo own)"
 }
 
 # stage N [TEXT]: a stage of process 1, which says that it runs; by default the second one stays.
@@ -312,3 +313,22 @@ story() {
 
 # await_in NAME: as await, of a runsv whose pids are those of other namespaces.
 await_in() { eventually flag "$1" 19 1; }
+
+# sessions: the records of three, as in utmp: type, pid, line, id, user, host, exit, session, time,
+# address, as glibc has them. sessions_in FILE: shows some.
+# shellcheck disable=SC2016
+sessions() {
+	perl -e 'for (qw(tty1 tty22 tty3)) {
+		print pack(q(l l a32 a4 a32 a256 s s l l l l4 a20),
+			7, 99, $_, q(1), q(me), q(here), 0, 0, 5, 77, 88, 1, 2, 3, 4, q())
+	}'
+}
+# shellcheck disable=SC2016
+sessions_in() {
+	perl -e '$/ = \384;
+		while (<>) {
+			@f = unpack(q(l l Z32 a4 Z32 Z256 s s l l l), $_);
+			@f[9, 10] = qw(now now) if abs($f[9] - time) < 60;
+			print join(q(,), length, @f), qq(\n);
+		}' "$1"
+}

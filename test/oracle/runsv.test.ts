@@ -11,11 +11,13 @@ const life: readonly Scenario[] = [
   {
     what: "a service that ends is started again, a second after it was started",
     line: `service web 'date +%s >>../n; exit 0'; sup web
-      eventually lines n 3; (read -r a; read -r b; read -r c; echo $((b - a > 0)) $((c - b > 0))) <n`,
+      eventually lines n 3; (read -r a; read -r b; read -r c
+      echo $((b - a > 0)) $((c - b > 0))) <n`,
   },
   {
     what: "one that lived for a second is started at once",
-    line: `service web 'date +%s%N >>../n; [ "$(wc -l <../n)" = 1 ] || exec sleep 600; sleep 1.1; date +%s%N >>../n'
+    line: `service web 'date +%s%N >>../n; [ "$(wc -l <../n)" = 1 ] || exec sleep 600
+      sleep 1.1; date +%s%N >>../n'
       sup web; eventually lines n 3
       (read -r a; read -r b; read -r c; echo $(((c - b) / 1000000 < 900))) <n`,
   },
@@ -38,15 +40,18 @@ const life: readonly Scenario[] = [
   },
   {
     what: "exit runs finish, and waits for it",
-    line: "service web; script web/finish 'sleep 0.3; >../finished'; up web; sv exit web; ended $pid; ls finished",
+    line: `service web; script web/finish 'sleep 0.3; >../finished'; up web; sv exit web
+      ended $pid; ls finished`,
   },
   {
     what: "one that will not go keeps runsv",
-    line: `${keeps}; kill $pid; eventually flag web 18 1; look web; cat web/supervise/stat; sv kill web; ended $pid`,
+    line: `${keeps}; kill $pid; eventually flag web 18 1; look web; cat web/supervise/stat
+      sv kill web; ended $pid`,
   },
   {
     what: "other signals to runsv: INT, QUIT and HUP end it, the service stays",
-    line: `service web; up web; was=$(pid_of web); kill -HUP $pid; ended $pid; kill -0 $was; echo $?; kill $was`,
+    line: `service web; up web; was=$(pid_of web); kill -HUP $pid; ended $pid; kill -0 $was
+      echo $?; kill $was`,
   },
   {
     what: "the files of supervise: kinds, rights, sizes",
@@ -60,15 +65,18 @@ const life: readonly Scenario[] = [
   },
   {
     what: "an old supervise directory is used as it is",
-    line: `service web; mkdir -m 755 web/supervise; echo 77 >web/supervise/pid; mkfifo web/supervise/ok
-      >web/supervise/other; up web; stat -c '%A %F' web/supervise web/supervise/ok; look web; ls web/supervise/other`,
+    line: `service web; mkdir -m 755 web/supervise; echo 77 >web/supervise/pid
+      mkfifo web/supervise/ok
+      >web/supervise/other; up web; stat -c '%A %F' web/supervise web/supervise/ok; look web
+      ls web/supervise/other`,
   },
 ];
 
 const ends: readonly Scenario[] = [
   ...["exit 0", "exit 1", "exit 77", "exit 111", "exit 255"].map((how) => ({
     what: `what finish hears: ${how}`,
-    line: `service web '${how}'; ${arguments_}; sup web; await web finish; eventually has ends; cat ends; look web`,
+    line: `service web '${how}'; ${arguments_}; sup web; await web finish; eventually has ends
+      cat ends; look web`,
   })),
   ...["TERM", "KILL", "HUP", "USR1", "SEGV", "PIPE", "ALRM"].map((name) => ({
     what: `what finish hears: ${name}`,
@@ -77,45 +85,55 @@ const ends: readonly Scenario[] = [
   })),
   {
     what: "what finish hears when sv stopped it",
-    line: `service web; ${arguments_}; up web; sv down web; eventually has ends; await web finish; cat ends; look web`,
+    line: `service web; ${arguments_}; up web; sv down web; eventually has ends
+      await web finish; cat ends; look web`,
   },
   {
     what: "what finish hears when run cannot be executed",
-    line: `service web; chmod 644 web/run; ${arguments_}; sup web; eventually has ends; await web finish; cat ends; sed 1q said; look web`,
+    line: `service web; chmod 644 web/run; ${arguments_}; sup web; eventually has ends
+      await web finish; cat ends; sed 1q said; look web`,
   },
   {
     what: "what finish hears when there is no run",
-    line: `service web; rm web/run; ${arguments_}; sup web; eventually has ends; cat ends; sed 1q said`,
+    line: `service web; rm web/run; ${arguments_}; sup web; eventually has ends; cat ends
+      sed 1q said`,
   },
   {
     what: "what finish hears when run is for a program that is not there",
-    line: `service web; echo '#!/no/such' >web/run; ${arguments_}; sup web; eventually has ends; cat ends; sed 1q said`,
+    line: `service web; echo '#!/no/such' >web/run; ${arguments_}; sup web
+      eventually has ends; cat ends; sed 1q said`,
   },
   {
     what: "a run that is no program",
-    line: `service web; echo 'echo hello' >web/run; ${arguments_}; sup web; eventually has ends; cat ends; sed 1q said`,
+    line: `service web; echo 'echo hello' >web/run; ${arguments_}; sup web
+      eventually has ends; cat ends; sed 1q said`,
   },
   {
     what: "a finish that cannot be executed",
-    line: "service web 'exit 3'; >web/finish; sup web; eventually test -s said; sed 1q said; await web down",
+    line: `service web 'exit 3'; >web/finish; sup web; eventually test -s said; sed 1q said
+      await web down`,
   },
   {
     what: "a finish that cannot be opened",
-    line: "service web '>ready; exec sleep 600'; ln -s finish web/finish; sup web; ready web; sv down web; await web down; look web; cat said",
+    line: `service web '>ready; exec sleep 600'; ln -s finish web/finish; sup web; ready web
+      sv down web; await web down; look web; cat said`,
   },
   {
     what: "a finish that fails changes nothing",
-    line: "service web; script web/finish '>../finished; exit 9'; up web; sv -v down web; ls finished; look web; cat said",
+    line: `service web; script web/finish '>../finished; exit 9'; up web; sv -v down web
+      ls finished; look web; cat said`,
   },
   {
     what: "the stamp is that of the start until finish has ended",
     line: `service web; script web/finish 'while [ ! -e go ]; do sleep 0.02; done'; up web
-      was=$(stamp web); sleep 0.05; sv down web; await web finish; [ "$was" = "$(stamp web)" ] && echo same
+      was=$(stamp web); sleep 0.05; sv down web; await web finish
+      [ "$was" = "$(stamp web)" ] && echo same
       >web/go; await web down; [ "$was" = "$(stamp web)" ] || echo other`,
   },
   {
     what: "the status while finish runs",
-    line: `service web; ${stays}; up web; sv down web; await web finish; look web; readlink /proc/$(pid_of web)/cwd`,
+    line: `service web; ${stays}; up web; sv down web; await web finish; look web
+      readlink /proc/$(pid_of web)/cwd`,
   },
 ];
 
@@ -127,7 +145,8 @@ const down = "service web; down web; sup web";
 const control: readonly Scenario[] = [
   ...["h", "i", "q", "1", "2", "a", "t"].map((letter) => ({
     what: `${letter} to a service that runs`,
-    line: `service web '${listens}'; sup web; ready web; tell web ${letter}; eventually has web/heard
+    line: `service web '${listens}'; sup web; ready web; tell web ${letter}
+      eventually has web/heard
       cat web/heard; [ ${letter} != t ] || eventually flag web 18 1; look web`,
   })),
   {
@@ -151,7 +170,8 @@ const control: readonly Scenario[] = [
   },
   {
     what: "u to what runs once",
-    line: `${keeps}; tell web o; eventually flag web 17 100; look web; tell web u; eventually flag web 17 117; look web`,
+    line: `${keeps}; tell web o; eventually flag web 17 100; look web; tell web u
+      eventually flag web 17 117; look web`,
   },
   {
     what: "o of what is down",
@@ -169,17 +189,21 @@ const control: readonly Scenario[] = [
   {
     what: "many letters at once, in their order",
     line: `service web '${listens}'; sup web; ready web; tell web h; eventually has web/heard HUP
-      tell web i; eventually has web/heard INT; tell web 1; eventually has web/heard USR1; cat web/heard`,
+      tell web i; eventually has web/heard INT; tell web 1; eventually has web/heard USR1
+      cat web/heard`,
   },
   {
     what: "x while finish runs",
-    line: `service web; script web/finish '>finishing; while [ ! -e go ]; do sleep 0.02; done'; up web
+    line: `service web; script web/finish '>finishing; while [ ! -e go ]; do sleep 0.02; done'
+      up web
       sv down web; await web finish; tell web x; sleep 0.1; look web; >web/go; ended $pid`,
   },
   {
     what: "u while finish runs",
-    line: `service web; script web/finish '>finishing; while [ ! -e go ]; do sleep 0.02; done'; up web
-      sv down web; await web finish; tell web u; eventually flag web 17 117; look web; >web/go; await web run; look web`,
+    line: `service web; script web/finish '>finishing; while [ ! -e go ]; do sleep 0.02; done'
+      up web
+      sv down web; await web finish; tell web u; eventually flag web 17 117; look web; >web/go
+      await web run; look web`,
   },
   {
     what: "p while finish runs",
@@ -194,14 +218,17 @@ const hooks: readonly Scenario[] = [
   ...["h", "i", "q", "1", "2", "a", "t", "k", "p", "c"].flatMap((letter) => [
     {
       what: `control/${letter} that succeeds is instead of the signal`,
-      line: `service web '${listens}'; ${scripts}; sup web; ready web; : >web/asked; tell web ${letter}
+      line: `service web '${listens}'; ${scripts}; sup web; ready web; : >web/asked
+      tell web ${letter}
         eventually has web/asked . ; sleep 0.1; cat web/asked; cat web/heard; look web`,
     },
   ]),
   ...["h", "t"].map((letter) => ({
     what: `control/${letter} that fails is not`,
-    line: `service web '${listens}'; ${scripts}; sup web; ready web; echo 1 >code; : >web/asked; tell web ${letter}
-      eventually has web/heard; cat web/asked web/heard; [ ${letter} != t ] || eventually flag web 18 1; look web`,
+    line: `service web '${listens}'; ${scripts}; sup web; ready web; echo 1 >code
+      : >web/asked; tell web ${letter}
+      eventually has web/heard; cat web/asked web/heard; [ ${letter} != t ] ||
+      eventually flag web 18 1; look web`,
   })),
   {
     what: "d asks control/t, then control/d",
@@ -227,12 +254,14 @@ const hooks: readonly Scenario[] = [
   },
   {
     what: "the owner's right to execute decides",
-    line: `service web '${listens}'; mkdir web/control; script web/control/h '>../../asked'; chmod 677 web/control/h
+    line: `service web '${listens}'; mkdir web/control; script web/control/h '>../../asked'
+      chmod 677 web/control/h
       sup web; ready web; tell web h; eventually has web/heard; cat web/heard; ls asked`,
   },
   {
     what: "a control script for a program that is not there",
-    line: `service web '${listens}'; mkdir web/control; echo '#!/no/such' >web/control/h; chmod 755 web/control/h
+    line: `service web '${listens}'; mkdir web/control; echo '#!/no/such' >web/control/h
+      chmod 755 web/control/h
       sup web; ready web; tell web h; eventually has web/heard; cat web/heard said`,
     differs: {
       id: "reasons",
@@ -259,7 +288,8 @@ const refusals: readonly Scenario[] = [
   { what: "another runsv", line: "service web; up web; runsv web; echo $?; cd web; runsv ." },
   {
     what: "another runsv of the log",
-    line: "service web; logger web; up web; await web/log run; bg runsv web/log; ended $pid; cat said",
+    line: `service web; logger web; up web; await web/log run; bg runsv web/log; ended $pid
+      cat said`,
   },
   { what: "supervise is a file", line: "service web; >web/supervise; runsv web" },
   {
@@ -304,7 +334,8 @@ const refusals: readonly Scenario[] = [
   { what: "lock that is a directory", line: "service web; mkdir -p web/supervise/lock; runsv web" },
   {
     what: "status that is a directory",
-    line: "service web; mkdir -p web/supervise/status; bg runsv web; eventually test -s said; sed 1q said",
+    line: `service web; mkdir -p web/supervise/status; bg runsv web; eventually test -s said
+      sed 1q said`,
     gap: {
       debian:
         "runsv web: warning: unable to rename status.new to supervise/status: is a directory\n",

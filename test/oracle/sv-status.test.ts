@@ -129,7 +129,8 @@ const names: readonly Scenario[] = [
   { what: "the directory itself", line: "service web; up web; cd web; sv status . ./ ../web" },
   {
     what: "names go by SVDIR, paths by the working directory",
-    line: "service web; up web; mkdir other; cd other; sv status web; sv status ./web; sv status web/",
+    line: `service web; up web; mkdir other; cd other; sv status web; sv status ./web
+      sv status web/`,
   },
   { what: "an SVDIR that is not there", line: "SVDIR=/no/such sv status web" },
   { what: "an empty SVDIR", line: `service web; up web; SVDIR= sv status web` },
@@ -149,7 +150,8 @@ const names: readonly Scenario[] = [
   },
   {
     what: "a supervise directory by a link, and what is in it",
-    line: "service web; ln -s ../else web/supervise; mkdir else; up web; sv status web; echo else/*",
+    line: `service web; ln -s ../else web/supervise; mkdir else; up web; sv status web
+      echo else/*`,
     differs: {
       id: "takeover",
       debian:
@@ -192,7 +194,8 @@ const obstacles: readonly Scenario[] = [
   },
   {
     what: "a status that is a directory",
-    line: "service web; up web; cd web/supervise; rm status; mkdir status; sv status web; sv up web",
+    line: `service web; up web; cd web/supervise; rm status; mkdir status; sv status web
+      sv up web`,
   },
   {
     what: "no control",

@@ -35,7 +35,8 @@ const writing: readonly Scenario[] = [
   },
   {
     what: "-r",
-    line: "mkdir log; printf 'a\\000b\\377\\001\\t\\033\\r\\n' | svlogd -r . log; od -An -c log/current",
+    line: `mkdir log; printf 'a\\000b\\377\\001\\t\\033\\r\\n' | svlogd -r . log
+      od -An -c log/current`,
   },
   {
     what: "-R",
@@ -52,15 +53,18 @@ const writing: readonly Scenario[] = [
   },
   {
     what: "a line longer than -l",
-    line: "mkdir log; (words 30 | tr '\\n' ' '; echo; echo next) | svlogd -l 20 -b 50 log; cat log/current",
+    line: `mkdir log; (words 30 | tr '\\n' ' '; echo; echo next) | svlogd -l 20 -b 50 log
+      cat log/current`,
   },
   {
     what: "a line longer than -l, stamped",
-    line: `mkdir log; (words 30 | tr '\\n' ' '; echo; echo next) | svlogd -tt -l 20 -b 50 log; cat log/current | ${digits}`,
+    line: `mkdir log; (words 30 | tr '\\n' ' '; echo; echo next) | svlogd -tt -l 20 -b 50 log
+      cat log/current | ${digits}`,
   },
   {
     what: "a line longer than the usual buffer",
-    line: "mkdir log; (words 400 | tr '\\n' ' '; echo; echo next) | svlogd log; md5sum <log/current",
+    line: `mkdir log; (words 400 | tr '\\n' ' '; echo; echo next) | svlogd log
+      md5sum <log/current`,
   },
   { what: "much", line: "mkdir log; words 20000 | svlogd log; md5sum <log/current" },
   { what: "several directories", line: "mkdir a b; words 3 | svlogd a b; logs a b" },
@@ -71,7 +75,8 @@ const writing: readonly Scenario[] = [
   },
   {
     what: "what was there and is not finished is put aside",
-    line: "mkdir log; words 2 >log/current; chmod 644 log/current; words 2 more | svlogd log; logs log",
+    line: `mkdir log; words 2 >log/current; chmod 644 log/current; words 2 more | svlogd log
+      logs log`,
   },
   {
     what: "an empty current that is not finished",
@@ -80,7 +85,8 @@ const writing: readonly Scenario[] = [
   { what: "-v", line: `mkdir log; words 2 | svlogd -v log 2>&1` },
   {
     what: "the rights of what is being written",
-    line: "mkdir log; umask 077; sink svlogd log; echo a >&9; eventually test -s log/current; logs log; exec 9>&-; ended $pid; logs log",
+    line: `mkdir log; umask 077; sink svlogd log; echo a >&9; eventually test -s log/current
+      logs log; exec 9>&-; ended $pid; logs log`,
   },
   { what: "a prefix", line: "config log 'pweb: '; words 2 | svlogd log; cat log/current" },
   {
@@ -96,11 +102,13 @@ const writing: readonly Scenario[] = [
 const rotation: readonly Scenario[] = [
   {
     what: "s, to the byte",
-    line: "config log s3000; words 500 | svlogd -l 100 -b 200 log; wc -c log/@* log/current | sed 's/@[0-9a-f]*/@STAMP/'; stat -c %A log/@*",
+    line: `config log s3000; words 500 | svlogd -l 100 -b 200 log; wc -c log/@* log/current |
+      sed 's/@[0-9a-f]*/@STAMP/'; stat -c %A log/@*`,
   },
   {
     what: "s with k",
-    line: "config log s4k; words 900 | svlogd log; wc -c log/@* log/current | sed 's/@[0-9a-f]*/@STAMP/'",
+    line: `config log s4k; words 900 | svlogd log; wc -c log/@* log/current |
+      sed 's/@[0-9a-f]*/@STAMP/'`,
   },
   {
     what: "s0 never rotates",
@@ -108,16 +116,20 @@ const rotation: readonly Scenario[] = [
   },
   {
     what: "n",
-    line: "config log s2000 n3; words 2000 | svlogd log; ls log | wc -l; cat log/@* log/current | wc -c; tail -n 1 log/current",
+    line: `config log s2000 n3; words 2000 | svlogd log; ls log | wc -l
+      cat log/@* log/current | wc -c; tail -n 1 log/current`,
   },
   {
     what: "n0 keeps all",
-    line: "config log s2000 n0; words 2000 | svlogd log; ls log/@* | wc -l; cat log/@* log/current | md5sum",
+    line: `config log s2000 n0; words 2000 | svlogd log; ls log/@* | wc -l
+      cat log/@* log/current | md5sum`,
   },
   { what: "n1", line: "config log s2000 n1; words 2000 | svlogd log; ls log/@* | wc -l" },
   {
     what: "no more are removed than come",
-    line: "config log s2000 n3; for i in 1 2 3 4 5 6; do echo $i >log/@4000000000000000000000$i.s; done; words 200 | svlogd log; ls log/@* | wc -l",
+    line: `config log s2000 n3; for i in 1 2 3 4 5 6
+      do echo $i >log/@4000000000000000000000$i.s; done; words 200 | svlogd log; ls log/@* |
+      wc -l`,
   },
   {
     what: "a size that is smaller than a line",
@@ -125,30 +137,36 @@ const rotation: readonly Scenario[] = [
   },
   {
     what: "ALRM rotates",
-    line: "mkdir log; sink svlogd log; echo a >&9; eventually test -s log/current; kill -ALRM $pid; eventually has_old log; echo b >&9; exec 9>&-; ended $pid; logs log",
+    line: `mkdir log; sink svlogd log; echo a >&9; eventually test -s log/current
+      kill -ALRM $pid; eventually has_old log; echo b >&9; exec 9>&-; ended $pid; logs log`,
   },
   {
     what: "ALRM does not rotate what is empty",
-    line: "mkdir log; sink svlogd log; eventually has log/current; kill -ALRM $pid; sleep 0.3; exec 9>&-; ended $pid; logs log",
+    line: `mkdir log; sink svlogd log; eventually has log/current; kill -ALRM $pid; sleep 0.3
+      exec 9>&-; ended $pid; logs log`,
   },
   {
     what: "t rotates in time",
-    line: "config log t1; sink svlogd log; echo a >&9; eventually has_old log; exec 9>&-; ended $pid; logs log",
+    line: `config log t1; sink svlogd log; echo a >&9; eventually has_old log; exec 9>&-
+      ended $pid; logs log`,
   },
   {
     what: "t does not rotate what is empty",
-    line: "config log t1; sink svlogd log; eventually has log/current; sleep 2.2; exec 9>&-; ended $pid; logs log",
+    line: `config log t1; sink svlogd log; eventually has log/current; sleep 2.2; exec 9>&-
+      ended $pid; logs log`,
   },
 ];
 
 const signals: readonly Scenario[] = [
   {
     what: "TERM",
-    line: "mkdir log; sink svlogd log; echo a >&9; eventually test -s log/current; kill $pid; ended $pid; logs log",
+    line: `mkdir log; sink svlogd log; echo a >&9; eventually test -s log/current; kill $pid
+      ended $pid; logs log`,
   },
   {
     what: "TERM within a line",
-    line: "mkdir log; sink svlogd log; printf 'a\\nb' >&9; eventually test -s log/current; kill $pid; sleep 0.2; exec 9>&-; ended $pid; logs log",
+    line: `mkdir log; sink svlogd log; printf 'a\\nb' >&9; eventually test -s log/current
+      kill $pid; sleep 0.2; exec 9>&-; ended $pid; logs log`,
     differs: {
       id: "last-line",
       debian: "exit 0\n-rwxr--r-- log/current\na\n-rw------- log/lock\n",
@@ -157,15 +175,21 @@ const signals: readonly Scenario[] = [
   },
   {
     what: "HUP reads config again",
-    line: "mkdir log; sink svlogd log; echo a >&9; eventually test -s log/current; config log 'pnew: '; kill -HUP $pid; sleep 0.3; echo b >&9; exec 9>&-; ended $pid; logs log",
+    line: `mkdir log; sink svlogd log; echo a >&9; eventually test -s log/current
+      config log 'pnew: '; kill -HUP $pid; sleep 0.3; echo b >&9; exec 9>&-; ended $pid
+      logs log`,
   },
   {
     what: "HUP takes in a directory that is there now",
-    line: "mkdir a; sink svlogd a b; echo 1 >&9; eventually test -s a/current; mkdir b; kill -HUP $pid; eventually has b/lock; sleep 0.2; echo 2 >&9; exec 9>&-; ended $pid; logs a b; cat said",
+    line: `mkdir a; sink svlogd a b; echo 1 >&9; eventually test -s a/current; mkdir b
+      kill -HUP $pid; eventually has b/lock; sleep 0.2; echo 2 >&9; exec 9>&-; ended $pid
+      logs a b; cat said`,
   },
   {
     what: "HUP and a current that was moved away",
-    line: "mkdir log; sink svlogd log; echo a >&9; eventually test -s log/current; mv log/current moved; kill -HUP $pid; eventually has log/current; echo b >&9; exec 9>&-; ended $pid; logs log; cat moved",
+    line: `mkdir log; sink svlogd log; echo a >&9; eventually test -s log/current
+      mv log/current moved; kill -HUP $pid; eventually has log/current; echo b >&9; exec 9>&-
+      ended $pid; logs log; cat moved`,
   },
 ];
 
@@ -174,7 +198,9 @@ const calls: readonly Scenario[] = [
   { what: "options and no directory", line: "svlogd -t; echo $?; svlogd -r x; svlogd --" },
   {
     what: "-l, -b and -r that are no good",
-    line: "mkdir log; for o in '-l 0' '-l x' '-b 10' '-b x' '-l 2000' '-r xy' '-r ' '-b 1000' '-b 1001'; do echo \"$o\"; echo a | svlogd $o log; echo $?; done",
+    line: `mkdir log
+      for o in '-l 0' '-l x' '-b 10' '-b x' '-l 2000' '-r xy' '-r ' '-b 1000' '-b 1001'
+      do echo "$o"; echo a | svlogd $o log; echo $?; done`,
   },
   { what: "no such directory", line: "echo a | svlogd log" },
   {
@@ -192,7 +218,8 @@ const calls: readonly Scenario[] = [
   },
   {
     what: "a directory that another one has",
-    line: "mkdir log; sink svlogd log; echo a >&9; eventually test -s log/current; echo b | svlogd log; echo $?; logs log",
+    line: `mkdir log; sink svlogd log; echo a >&9; eventually test -s log/current; echo b |
+      svlogd log; echo $?; logs log`,
   },
   {
     what: "a current that is a directory",
@@ -204,7 +231,8 @@ const calls: readonly Scenario[] = [
   },
   {
     what: "a config that cannot be read",
-    line: "config log 'px'; chmod 000 log/config; chmod 777 log; echo a | chpst -u daemon svlogd log; cat log/current",
+    line: `config log 'px'; chmod 000 log/config; chmod 777 log; echo a |
+      chpst -u daemon svlogd log; cat log/current`,
   },
   {
     what: "a config with what means nothing is complained of",
@@ -244,9 +272,8 @@ const patterns: readonly Scenario[] = [
     line: `config log ${pattern
       .split(" ")
       .map((one) => `'${one.replace("_", " ")}'`)
-      .join(
-        " ",
-      )}; (words 3; words 2 liine; words 2 'line good'; words 2 'line bad'; echo; echo line bad) | svlogd log; cat log/current`,
+      .join(" ")}; (words 3; words 2 liine; words 2 'line good'; words 2 'line bad'; echo
+      echo line bad) | svlogd log; cat log/current`,
   })),
   {
     what: "e and E",
@@ -256,7 +283,8 @@ const patterns: readonly Scenario[] = [
   {
     what: "e with a stamp and a prefix",
     needs: "svlogd patterns",
-    line: `config log 'pweb: ' 'e*bad*'; (words 2 good; words 3 bad) | svlogd -tt log 2>&1 | ${digits}; cat log/current | ${digits}`,
+    line: `config log 'pweb: ' 'e*bad*'; (words 2 good; words 3 bad) | svlogd -tt log 2>&1 |
+      ${digits}; cat log/current | ${digits}`,
   },
   {
     what: "e of a line that is too long",
@@ -271,7 +299,8 @@ const patterns: readonly Scenario[] = [
   {
     what: "only -l bytes are looked at",
     needs: "svlogd patterns",
-    line: `config log '-*z*'; (echo ${long}${long}z; echo z${long}) | svlogd -l 20 -b 90 log; cat log/current`,
+    line: `config log '-*z*'; (echo ${long}${long}z; echo z${long}) | svlogd -l 20 -b 90 log
+      cat log/current`,
   },
   {
     what: "a stamp is no part of what is looked at",
@@ -286,7 +315,8 @@ const patterns: readonly Scenario[] = [
   {
     what: "each directory has its own",
     needs: "svlogd patterns",
-    line: "config a '-*bad*'; config b '-*' '+*bad*'; (words 2 good; words 2 bad) | svlogd a b; logs a b",
+    line: `config a '-*bad*'; config b '-*' '+*bad*'; (words 2 good; words 2 bad) | svlogd a b
+      logs a b`,
   },
 ];
 
@@ -296,39 +326,49 @@ const processors: readonly Scenario[] = [
   {
     what: "a processor",
     needs: processor,
-    line: `config log s2000 n2 '!tr a-z A-Z'; words 300 | svlogd log; ${old}; cat log/@*.s | sed 1q; ls log/*.u log/*.t 2>&1 | wc -l; logs log | grep -v LINE | grep -v line`,
+    line: `config log s2000 n2 '!tr a-z A-Z'; words 300 | svlogd log; ${old}; cat log/@*.s |
+      sed 1q; ls log/*.u log/*.t 2>&1 | wc -l; logs log | grep -v LINE | grep -v line`,
   },
   {
     what: "what a processor finds",
     needs: processor,
-    line: `config log '!pwd; ls /proc/self/fd | tr "\\n" " "; env | grep -v TRINIT | sort; cat'; sink svlogd log; echo a >&9; eventually test -s log/current; kill -ALRM $pid; ${old}; exec 9>&-; ended $pid; cat log/@*.s`,
+    line: `config log '!pwd; ls /proc/self/fd | tr "\\n" " "; env | grep -v TRINIT | sort
+      cat'; sink svlogd log; echo a >&9; eventually test -s log/current; kill -ALRM $pid
+      ${old}; exec 9>&-; ended $pid; cat log/@*.s`,
   },
   {
     what: "a processor's state",
     needs: processor,
-    line: `config log '!cat <&4; echo more >&5; cat'; sink svlogd log; for i in 1 2 3; do echo $i >&9; eventually test -s log/current; kill -ALRM $pid; eventually has_olds log $i; done; exec 9>&-; ended $pid; logs log`,
+    line: `config log '!cat <&4; echo more >&5; cat'; sink svlogd log; for i in 1 2 3
+      do echo $i >&9; eventually test -s log/current; kill -ALRM $pid
+      eventually has_olds log $i; done; exec 9>&-; ended $pid; logs log`,
   },
   {
     what: "a processor that fails is asked again",
     needs: processor,
-    line: `config log '![ -e ok ] || { >ok; exit 1; }; cat'; sink svlogd log; echo a >&9; eventually test -s log/current; kill -ALRM $pid; ${old}; exec 9>&-; ended $pid; logs log; cat said`,
+    line: `config log '![ -e ok ] || { >ok; exit 1; }; cat'; sink svlogd log; echo a >&9
+      eventually test -s log/current; kill -ALRM $pid; ${old}; exec 9>&-; ended $pid; logs log
+      cat said`,
   },
   {
     what: "svlogd waits for its processor",
     needs: processor,
-    line: "config log '!sleep 0.5; cat'; sink svlogd log; echo a >&9; eventually test -s log/current; kill -ALRM $pid; exec 9>&-; ended $pid; logs log",
+    line: `config log '!sleep 0.5; cat'; sink svlogd log; echo a >&9
+      eventually test -s log/current; kill -ALRM $pid; exec 9>&-; ended $pid; logs log`,
   },
   {
     what: "what a predecessor left, before and after a rotation",
     needs: processor,
-    line: `config log '!tr a-z A-Z'; echo old >log/@400000005f000000000000aa.u; sink svlogd log; echo a >&9
+    line: `config log '!tr a-z A-Z'; echo old >log/@400000005f000000000000aa.u
+      sink svlogd log; echo a >&9
       eventually test -s log/current; logs log; kill -ALRM $pid; ${old}; sleep 0.3
       exec 9>&-; ended $pid; logs log; cat said`,
   },
   {
     what: "an unfinished current, before and after a rotation",
     needs: processor,
-    line: `config log '!tr a-z A-Z'; echo old >log/current; chmod 644 log/current; sink svlogd log; echo a >&9
+    line: `config log '!tr a-z A-Z'; echo old >log/current; chmod 644 log/current
+      sink svlogd log; echo a >&9
       eventually has log/current a; logs log; kill -ALRM $pid; ${old}; sleep 0.3
       exec 9>&-; ended $pid; logs log; cat said`,
   },
@@ -339,32 +379,38 @@ const udp: readonly Scenario[] = [
   {
     what: "u",
     needs: "svlogd udp",
-    line: `${listen}; config log "u$to"; words 2 | svlogd log; eventually lines got 2; cat got log/current`,
+    line: `${listen}; config log "u$to"; words 2 | svlogd log; eventually lines got 2
+      cat got log/current`,
   },
   {
     what: "U",
     needs: "svlogd udp",
-    line: `${listen}; config log "U$to"; words 2 | svlogd log; eventually lines got 2; cat got log/current`,
+    line: `${listen}; config log "U$to"; words 2 | svlogd log; eventually lines got 2
+      cat got log/current`,
   },
   {
     what: "u with a stamp and a prefix",
     needs: "svlogd udp",
-    line: `${listen}; config log "u$to" 'pweb: '; words 2 | svlogd -tt log; eventually lines got 2; cat got | ${digits}`,
+    line: `${listen}; config log "u$to" 'pweb: '; words 2 | svlogd -tt log
+      eventually lines got 2; cat got | ${digits}`,
   },
   {
     what: "u of a line that is too long",
     needs: "svlogd udp",
-    line: `${listen}; config log "u$to"; echo ${long}${long} | svlogd -l 20 -b 30 log; eventually lines got 1; cat got log/current`,
+    line: `${listen}; config log "u$to"; echo ${long}${long} | svlogd -l 20 -b 30 log
+      eventually lines got 1; cat got log/current`,
   },
   {
     what: "u of what is selected",
     needs: "svlogd udp",
-    line: `${listen}; config log "u$to" '-*1'; words 2 | svlogd log; eventually lines got 1; cat got`,
+    line: `${listen}; config log "u$to" '-*1'; words 2 | svlogd log; eventually lines got 1
+      cat got`,
   },
   {
     what: "an address that is none",
     needs: "svlogd udp",
-    line: "config log uhost; words 1 | svlogd log; cat log/current; config log u1.2.3; words 1 | svlogd log; config log u1.2.3.4:x; words 1 | timeout -s KILL 2 svlogd log",
+    line: `config log uhost; words 1 | svlogd log; cat log/current; config log u1.2.3
+      words 1 | svlogd log; config log u1.2.3.4:x; words 1 | timeout -s KILL 2 svlogd log`,
   },
 ];
 
