@@ -62,16 +62,6 @@ const rows: readonly Scenario[] = [
     },
   },
   {
-    what: "commands are heard in the second between two starts",
-    line: `service web 'echo >>../n; exit 0'; down web; >n; sup web; tell web u
-      for _ in 1 2 3; do
-        from=$(wc -l <n); eventually lines n $((from + 1)); await web down; tell web p
-        for _ in 1 2 3 4 5 6 7 8 9 10; do ! flag web 16 1 || echo heard; sleep 0.02; done | sort -u
-        tell web c; eventually flag web 16 0
-      done | sort -u`,
-    differs: { id: "deaf-pause", debian: "", trinit: "heard\n" },
-  },
-  {
     what: "a control script that is killed has not done it",
     line: `service web '${listens}'; script web/control/h '>asked; kill -KILL $$'; sup web
       ready web

@@ -146,7 +146,7 @@ const control: readonly Scenario[] = [
   ...["h", "i", "q", "1", "2", "a", "t"].map((letter) => ({
     what: `${letter} to a service that runs`,
     line: `service web '${listens}'; sup web; ready web; tell web ${letter}
-      eventually has web/heard
+      eventually test -s web/heard
       cat web/heard; [ ${letter} != t ] || eventually flag web 18 1; look web`,
   })),
   {
@@ -227,7 +227,7 @@ const hooks: readonly Scenario[] = [
     what: `control/${letter} that fails is not`,
     line: `service web '${listens}'; ${scripts}; sup web; ready web; echo 1 >code
       : >web/asked; tell web ${letter}
-      eventually has web/heard; cat web/asked web/heard; [ ${letter} != t ] ||
+      eventually test -s web/heard; cat web/asked web/heard; [ ${letter} != t ] ||
       eventually flag web 18 1; look web`,
   })),
   {
@@ -256,13 +256,13 @@ const hooks: readonly Scenario[] = [
     what: "the owner's right to execute decides",
     line: `service web '${listens}'; mkdir web/control; script web/control/h '>../../asked'
       chmod 677 web/control/h
-      sup web; ready web; tell web h; eventually has web/heard; cat web/heard; ls asked`,
+      sup web; ready web; tell web h; eventually test -s web/heard; cat web/heard; ls asked`,
   },
   {
     what: "a control script for a program that is not there",
     line: `service web '${listens}'; mkdir web/control; echo '#!/no/such' >web/control/h
       chmod 755 web/control/h
-      sup web; ready web; tell web h; eventually has web/heard; cat web/heard said`,
+      sup web; ready web; tell web h; eventually test -s web/heard; cat web/heard said`,
     differs: {
       id: "reasons",
       debian: "HUP\nrunsv web: fatal: unable to run control/?: file does not exist\n",
@@ -272,7 +272,7 @@ const hooks: readonly Scenario[] = [
   {
     what: "a control directory in place of a script",
     line: `service web '${listens}'; mkdir -p web/control/h; sup web; ready web; tell web h
-      eventually has web/heard; cat web/heard said`,
+      eventually test -s web/heard; cat web/heard said`,
     differs: {
       id: "reasons",
       debian: "HUP\nrunsv web: fatal: unable to run control/?: access denied\n",
