@@ -247,20 +247,20 @@ const calls: readonly Scenario[] = [
     what: "a config without an end of its last line",
     line: "mkdir log; printf 'pone' >log/config; echo a | svlogd log; cat log/current",
   },
-  { what: "-V", line: "svlogd -V 2>&1 | grep -v Id: | sed 's/svlogd \\[.*/USAGE/'" },
+  { what: "-V", line: "svlogd -V 2>&1 | grep -v -e Id: -e trinit | sed 's/svlogd \\[.*/USAGE/'" },
 ];
 
 const long = "1234567890abcdefghij";
 const patterns: readonly Scenario[] = [
   ...[
     ["- deselects", "-*bad*"],
-    ["+ selects again", "-* +*good*"],
-    ["the last that matches decides", "-* +*line* -*bad*"],
+    ["+ selects again", "-*|+*good*"],
+    ["the last that matches decides", "-*|+*line*|-*bad*"],
     ["a star at the end", "-line*"],
     ["a star in the middle", "-line * bad"],
     ["a plus", "-li+ne 1"],
     ["a plus at the end", "-line +"],
-    ["a pattern without stars", "-line_1"],
+    ["a pattern without stars", "-line 1"],
     ["nothing", "-"],
     ["only a star", "-*"],
     ["a star takes no more than to the next", "-*i*n*"],
@@ -270,8 +270,8 @@ const patterns: readonly Scenario[] = [
     what: `pattern: ${what}`,
     needs: "svlogd patterns",
     line: `config log ${pattern
-      .split(" ")
-      .map((one) => `'${one.replace("_", " ")}'`)
+      .split("|")
+      .map((one) => `'${one}'`)
       .join(" ")}; (words 3; words 2 liine; words 2 'line good'; words 2 'line bad'; echo
       echo line bad) | svlogd log; cat log/current`,
   })),
