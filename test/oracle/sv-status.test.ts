@@ -62,7 +62,8 @@ const states: readonly Scenario[] = [
   {
     what: "a service that waits to be started again",
     line: `service web 'exit 1'; script web/finish '>../ended'; sup web
-      eventually has ended; await web down; kill -STOP $pid; sv status web; look web; kill -CONT $pid`,
+      eventually has ended; await web down; kill -STOP $pid; sv status web; look web
+      kill -CONT $pid`,
   },
   {
     what: "a service and its log",
