@@ -16,7 +16,8 @@ const scan: readonly Scenario[] = [
   },
   {
     what: "a service that comes",
-    line: `mkdir all; bg runsvdir all; sleep 0.2; service else; mv else all/web; eventually is all/web run
+    line: `mkdir all; bg runsvdir all; sleep 0.2; service else; mv else all/web
+      eventually is all/web run
       cat said`,
   },
   {
