@@ -16,7 +16,7 @@ const concurrency = 4;
  * themselves. What failed once is said, and its cause is to be found. */
 const retriedMax = 2;
 /** One file's time: what hangs is to be named, not to hang everything. */
-const fileTimeoutMs = 120_000 + 2000 * Number(process.env.FUZZ_SECONDS ?? 0);
+const fileTimeoutMs = 240_000 + 2000 * Number(process.env.FUZZ_SECONDS ?? 0);
 
 function testsIn(directory: string): string[] {
   const names = readdirSync(path.join(root, directory)).filter((name) => name.endsWith(".test.ts"));

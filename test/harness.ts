@@ -170,8 +170,8 @@ function complaints(): string {
   return parts.length === 0 ? "no program was started" : parts.join("\n");
 }
 
-function late(what: string, last: string): Error {
-  return new Error(`waited ${deadlineMs} ms for ${what} in vain\n${last}\n${complaints()}`);
+function late(what: string, last: string, milliseconds = deadlineMs): Error {
+  return new Error(`waited ${milliseconds} ms for ${what} in vain\n${last}\n${complaints()}`);
 }
 
 /** The promise's value, or an error that says what was waited for and what came instead. */
@@ -184,7 +184,7 @@ export async function inTime<T>(
   const controller = new AbortController();
   const deadline = sleep(milliseconds, null, { signal: controller.signal }).then(
     () => {
-      throw late(what, last());
+      throw late(what, last(), milliseconds);
     },
     () => new Promise<never>(() => {}), // aborted: the promise has won
   );
@@ -424,7 +424,10 @@ export async function run(
   t: TestContext,
   program: string,
   args: readonly string[],
-  options: Omit<StartOptions, "args" | "stdin" | "program"> & { readonly input?: string } = {},
+  options: Omit<StartOptions, "args" | "stdin" | "program"> & {
+    readonly input?: string;
+    readonly milliseconds?: number;
+  } = {},
 ): Promise<Output> {
   const child = execa(program, args, {
     env: environmentOf(scopeOf(t), options),
@@ -435,7 +438,12 @@ export async function run(
     input: Buffer.from(options.input ?? "", "latin1"),
   });
   const what = `the end of ${path.basename(program)} ${args.join(" ")}`;
-  const { exitCode, signal, stdout, stderr } = await inTime(child, what, () => "it still runs");
+  const { exitCode, signal, stdout, stderr } = await inTime(
+    child,
+    what,
+    () => "it still runs",
+    options.milliseconds,
+  );
   checkSanitizers(stderr);
   return { code: exitCode ?? null, signal: signal ?? null, stdout, stderr };
 }

@@ -1,4 +1,5 @@
 // /etc/passwd, /etc/group and how users are named in an option.
+// Differs, names: these files are all that is asked.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { findGroup, findUser, parseIdentity } from "../../src/core/users.ts";

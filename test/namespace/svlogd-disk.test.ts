@@ -82,7 +82,7 @@ test("a full disk holds the input, and nothing is lost", inNamespaces, async (t)
   const { program, log, sh } = await startOnDisk(t, 512, "s20000\nn0\n");
   await sh("head -c 400000 /dev/zero >ballast");
   write(program, numbered(0, 2000));
-  await program.stderr.waitFor(/^svlogd: pausing: unable to .*: log: disk full$/);
+  await program.stderr.waitFor(/^svlogd: pausing: unable to .*: log: out of disk space$/);
   await sh("mount -o remount,size=2m .");
   await hasAll(log, 2000);
 });
@@ -103,7 +103,7 @@ test("a lossy svlogd drops what a full disk does not take", inNamespaces, async 
   const { program, log, sh } = await startOnDisk(t, 256, "s20000\nn0\n", ["-L"]);
   await sh("head -c 200000 /dev/zero >ballast");
   write(program, numbered(0, 2000));
-  await program.stderr.waitFor(/^svlogd: warning: unable to .*: disk full, dropping lines$/);
+  await program.stderr.waitFor(/^svlogd: warning: unable to .*: out of disk space, dropping lines$/);
   await sh("rm ballast");
   await program.stderr.waitFor(/^svlogd: warning: [1-9]\d* lines were dropped: log$/);
   write(program, numbered(2000, 1));

@@ -1,3 +1,4 @@
+// Differs, chpst-directory: -C is ours.
 // -/: what is looked up inside of the new root, and what before it; -C, which runit 2.1.2 lacks.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";

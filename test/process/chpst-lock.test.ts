@@ -32,8 +32,8 @@ sameAsOracle("locks", [
   "setlock - true; ls -- -",
 ]);
 
-// Debian's setlock has -n and -N the wrong way round, and does not wait unless it is told to:
-// ours does what daemontools' does.
+// Differs, setlock-wait: Debian's setlock has -n and -N the wrong way round, and does not wait
+// unless it is told to; ours does what daemontools' does.
 const refused = "chpst: fatal: unable to lock: lock: temporary failure\n";
 for (const [line, code, stderr] of [
   ["setlock -n lock echo run", 111, refused],
