@@ -264,9 +264,12 @@ function nearestDirectory(file: string): string {
 }
 
 function readIfFile(file: string): string | null {
-  const found = fs.statSync(file, { throwIfNoEntry: false });
-  if (found === undefined) return null;
-  return found.isFile() ? fs.readFileSync(file, "latin1") : "";
+  try {
+    return fs.statSync(file).isFile() ? fs.readFileSync(file, "latin1") : "";
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    throw error;
+  }
 }
 
 /** Waits until a file is there, with a text that the predicate accepts; the text, in latin1. */

@@ -154,12 +154,11 @@ export function isGone({ name, fd, dev, ino }: LogDirectory): boolean {
 
 /** Lets go of a directory whose files are not what they were. */
 export function abandonDirectory(directory: LogDirectory): void {
-  const { name, fd, lock } = directory;
+  const { name, fd } = directory;
   warn("current was removed or replaced", name);
   close(fd);
-  close(lock);
   directory.fd = -1;
-  directory.lock = -1;
+  giveUpLock(directory);
 }
 
 /** Takes a directory again that was abandoned. */
@@ -388,5 +387,14 @@ export function closeDirectory(directory: LogDirectory): void {
     close(fd);
   }
   directory.fd = -1;
-  if (directory.lock >= 0) close(directory.lock);
+  giveUpLock(directory);
+}
+
+/** Not by closing it alone: a processor that has just been started has it until its exec is over. */
+function giveUpLock(directory: LogDirectory): void {
+  const { lock } = directory;
+  if (lock < 0) return;
+  sys.flock(lock, sys.LOCK_UN);
+  close(lock);
+  directory.lock = -1;
 }

@@ -224,6 +224,7 @@ declare const sys: {
   readonly O_NONBLOCK: number;
   readonly LOCK_EX: number;
   readonly LOCK_NB: number;
+  readonly LOCK_UN: number;
   readonly WNOHANG: number;
   /** The size of glibc's records in utmp(5) on this machine. */
   readonly UTMP_BYTES: number;

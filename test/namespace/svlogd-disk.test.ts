@@ -103,7 +103,9 @@ test("a lossy svlogd drops what a full disk does not take", inNamespaces, async 
   const { program, log, sh } = await startOnDisk(t, 256, "s20000\nn0\n", ["-L"]);
   await sh("head -c 200000 /dev/zero >ballast");
   write(program, numbered(0, 2000));
-  await program.stderr.waitFor(/^svlogd: warning: unable to .*: out of disk space, dropping lines$/);
+  await program.stderr.waitFor(
+    /^svlogd: warning: unable to .*: out of disk space, dropping lines$/,
+  );
   await sh("rm ballast");
   await program.stderr.waitFor(/^svlogd: warning: [1-9]\d* lines were dropped: log$/);
   write(program, numbered(2000, 1));

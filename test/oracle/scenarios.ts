@@ -9,19 +9,7 @@ import { type TestContext, test } from "node:test";
 import { bin, root, run, tempDir } from "../harness.ts";
 
 /** What is not there yet: its scenarios are left out, and come in by taking it off this list. */
-const missing: readonly string[] = [
-  "getopt line",
-  "init links",
-  "json status",
-  "runsvchdir",
-  "runsvdir log",
-  "second line",
-  "status alone",
-  "svlogd patterns",
-  "svlogd processor",
-  "svlogd udp",
-  "utmpset",
-];
+const missing: readonly string[] = [];
 
 export interface Scenario {
   /** What is checked, a name of its own. */

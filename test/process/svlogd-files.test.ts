@@ -267,6 +267,30 @@ test("HUP reads the config again", async (t) => {
   await current(log, "a\nnew: b\n");
 });
 
+/** Takes a copy of a descriptor, as a processor has one before its exec is over. */
+const holder = `
+import ctypes, os, sys
+pid, target = int(sys.argv[1]), os.path.realpath(sys.argv[2])
+own = "/proc/%d/fd" % pid
+fd = next(n for n in os.listdir(own) if os.path.realpath(own + "/" + n) == target)
+copy = ctypes.CDLL(None).syscall(438, os.pidfd_open(pid), int(fd), 0) # pidfd_getfd
+print("held" if copy >= 0 else "failed", flush=True)
+sys.stdin.read()
+`;
+
+test("HUP takes a directory again whose lock a child has a copy of", async (t) => {
+  const log = makeLog(t);
+  const program = start(t, svlogd, { args: ["-v", log], stdin: "pipe" });
+  await program.stderr.waitFor(/new:/);
+  const args = ["-c", holder, `${program.pid}`, path.join(log, "lock")];
+  const child = start(t, "python3", { args, stdin: "pipe" });
+  await child.stdout.waitFor(/^held$/);
+  program.signal("SIGHUP");
+  await program.stderr.waitFor(/append:/);
+  write(program, "a\n");
+  await current(log, "a\n");
+});
+
 test("TERM waits for the end of the line that has begun", async (t) => {
   const log = makeLog(t);
   const program = start(t, svlogd, { args: ["-v", log], stdin: "pipe" });
