@@ -69,7 +69,7 @@ test("selected lines fill a log as any others", async (t) => {
   );
 });
 
-test("a line that one log takes a byte of is judged as a whole for the others", async (t) => {
+test("a line that one log takes a byte of is judged whole for the others", async (t) => {
   const log = makeLog(t, "s28\nn0\n-*\n+web*\n");
   const input = `web${"x".repeat(23)}\n${"web\n".repeat(20)}`; // 27 bytes, and then one fits
   const plain = makeLog(t);
