@@ -390,7 +390,7 @@ export function closeDirectory(directory: LogDirectory): void {
   giveUpLock(directory);
 }
 
-/** Not by closing it alone: a processor that has just been started has it until its exec is over. */
+/** Not by closing it alone: a processor that has just been started has it until its exec. */
 function giveUpLock(directory: LogDirectory): void {
   const { lock } = directory;
   if (lock < 0) return;

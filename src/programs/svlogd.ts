@@ -116,14 +116,18 @@ function turn(logger: Logger, ready: readonly number[]): number | null {
   for (const number of readSignals(logger.signalFd)) onSignal(logger, number);
   if (logger.directories.length === 0) return 111;
   const now = sys.monotonic();
-  for (const directory of logger.directories) startProcessor(directory, now);
+  startProcessors(logger, now);
   if (logger.leaveAt === null) {
     if (!isWritten(logger, ready.includes(0), now)) return null;
     logger.leaveAt = now + processorPatienceMs;
-    for (const directory of logger.directories) startProcessor(directory, now);
+    startProcessors(logger, sys.monotonic()); // with what was put aside just now
   }
   const isProcessing = logger.directories.some(({ work }) => work.pid !== 0);
   return isProcessing && now < logger.leaveAt ? null : leave(logger);
+}
+
+function startProcessors({ directories }: Logger, now: Millis): void {
+  for (const directory of directories) startProcessor(directory, now);
 }
 
 /** Writes what there is; true when this was the last. */

@@ -193,3 +193,18 @@ test("a processor goes on when the config is read again", async (t) => {
   await rotated(log, 1, ".s");
   assert.equal(textOf(log), "A\n");
 });
+
+test("what is put aside together with the end of the input is processed", async (t) => {
+  const log = makeLog(t, "!tr a-z A-Z\n");
+  const program = start(t, svlogd, { args: [log], stdin: "pipe" });
+  write(program, "a\n");
+  await current(log, "a\n");
+  program.signal("SIGSTOP"); // so that it hears of both at once
+  const stat = `/proc/${program.pid}/stat`;
+  await eventually("it is stopped", () => fs.readFileSync(stat, "latin1").includes(" T "));
+  program.signal("SIGALRM");
+  program.stdin?.end();
+  program.signal("SIGCONT");
+  assert.equal((await program.waitForExit()).code, 0);
+  assert.deepEqual(oldTexts(log), ["A\n"]);
+});
