@@ -27,6 +27,9 @@ export type Stage = 1 | 2 | 3;
 /** run: the stage runs, or is about to. pause: it ended and is started again at the deadline.
  * stop: it was told to end, and is killed at the deadline. kill: it was killed. drain: stage 3 has
  * failed for good, and everything was told to end. */
+/** What runs when somebody presses the keys. */
+export const ctrlAltDel = "/etc/runit/ctrlaltdel";
+
 export type Phase = "run" | "pause" | "stop" | "kill" | "drain" | "over";
 
 export interface Boot {
@@ -91,7 +94,8 @@ export type Event =
   /** It has ended, and nobody knows how: somebody else reaped it, in a fault. */
   | { readonly kind: "stageLost" }
   | { readonly kind: "scriptStarted"; readonly pid: number }
-  | { readonly kind: "scriptEnded"; readonly stopit: boolean }
+  /** `ending` is null where nobody knows how. */
+  | { readonly kind: "scriptEnded"; readonly ending: Ending | null; readonly stopit: boolean }
   /** It could not be started. */
   | { readonly kind: "scriptFailed" }
   | { readonly kind: "request"; readonly signal: Request; readonly marks: Marks }
@@ -170,7 +174,10 @@ function decide(boot: Boot, event: Event, now: Millis): Step {
       return stay({ ...boot, scriptPid: event.pid });
     case "scriptEnded": {
       const rest = { ...boot, scriptPid: 0 };
-      return event.stopit ? onStop(rest, now) : stay(rest);
+      const said = [say(`leave stage: ${ctrlAltDel}`)];
+      if (event.ending !== null && crashed(event.ending))
+        said.unshift(warn(`child crashed: ${ctrlAltDel}`));
+      return event.stopit ? after(said, onStop(rest, now)) : stay(rest, ...said);
     }
     case "scriptFailed":
       return boot.role === "container" ? onStop(boot, now) : stay(boot);

@@ -33,6 +33,8 @@ export const checkGraceMs = 1000;
 export const svLookMs = 50;
 /** How long sv waits for a command to take effect, in seconds: -w and SVWAIT say otherwise. */
 export const svWaitSeconds = 7;
+/** As soon as this is never too late, whatever -w says: runit looks twice, with this between. */
+export const svWaitMinMs = 420;
 /** Failures are sv's exit code, which has 100 for a wrong call. */
 export const svFailuresMax = 99;
 /** Services whose runsv a waiting sv watches at once: poll takes 64 descriptors, two of which are

@@ -2,6 +2,7 @@
 // is reaped, and nothing that goes wrong is a reason to end. Not as process 1: `init 0|6`.
 import {
   type Boot,
+  ctrlAltDel,
   type Effect,
   type Ending,
   type Event,
@@ -188,8 +189,9 @@ function reapAll(init: Init): void {
   const { pid, scriptPid } = init.boot;
   const [more, ...ends] = sys.reapall([pid, scriptPid]);
   for (let i = 0; i + 1 < ends.length; i += 2) {
-    if (ends[i] === pid) owe(init, { kind: "stageEnded", ending: endingOf(ends[i + 1] ?? 0) });
-    else owe(init, { kind: "scriptEnded", stopit: isMarked("stopit") });
+    const ending = endingOf(ends[i + 1] ?? 0);
+    if (ends[i] === pid) owe(init, { kind: "stageEnded", ending });
+    else owe(init, { kind: "scriptEnded", ending, stopit: isMarked("stopit") });
   }
   init.crowded = more === 1;
 }
@@ -208,7 +210,7 @@ function lookForLost(init: Init): void {
   };
   if (isLost(pid, "stageEnded", "stageLost")) owe(init, { kind: "stageLost" });
   if (!isLost(scriptPid, "scriptEnded")) return;
-  owe(init, { kind: "scriptEnded", stopit: isMarked("stopit") });
+  owe(init, { kind: "scriptEnded", ending: null, stopit: isMarked("stopit") });
 }
 
 /** Handles what is owed. A task is only struck off once it is done: a fault leaves the last good
@@ -345,14 +347,13 @@ function stage3Limit(): Millis | null {
 }
 
 function startScript(init: Init): Event {
-  const file = `${stageDirectory}/ctrlaltdel`;
-  say(null, `enter stage: ${file}`);
-  const result = spawn(file, [file], null, false);
+  say(null, `enter stage: ${ctrlAltDel}`);
+  const result = spawn(ctrlAltDel, [ctrlAltDel], null, false);
   if (typeof result === "number") {
     remember(init, noteOf({ ...init.boot, scriptPid: result }));
     return { kind: "scriptStarted", pid: result };
   }
-  say("fatal", `unable to start child: ${file}: ${reason(result[0])}`);
+  say("fatal", `unable to start child: ${ctrlAltDel}: ${reason(result[0])}`);
   return { kind: "scriptFailed" };
 }
 

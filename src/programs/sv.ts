@@ -3,7 +3,7 @@
 
 import { leadingNumber, parseArgs } from "../core/args.ts";
 import { signals } from "../core/commands.ts";
-import { stdoutMs, svWaitSeconds } from "../core/limits.ts";
+import { stdoutMs, svWaitMinMs, svWaitSeconds } from "../core/limits.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
 import type { Status } from "../core/status.ts";
 import type { Millis } from "../core/time.ts";
@@ -215,7 +215,7 @@ function understand(argv: readonly string[], script: string | null): Call | null
     json,
     base: sys.getenv("SVDIR") ?? defaultBase,
     goal: verb.waits || verbose ? verb.goal : null,
-    until: sys.monotonic() + seconds * 1000,
+    until: sys.monotonic() + Math.max(seconds * 1000, svWaitMinMs),
   };
 }
 

@@ -126,7 +126,8 @@ export function replaceFile(path: string, bytes: string, mode: number): void {
   } finally {
     close(fd);
   }
-  checked("rename", sys.rename(next, path), path);
+  const name = next.slice(next.lastIndexOf("/") + 1);
+  checked(`rename ${name} to`, sys.rename(next, path), path);
 }
 
 /** Makes a directory; false when the name is taken. */

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import {
   type Boot,
   type Effect,
+  type Ending,
   type Event,
   newBoot,
   noteOf,
@@ -129,15 +130,15 @@ class Machine {
       const code = status ?? 0;
       const ending = code < 0 ? { signal: -code } : { code };
       if (pid === this.boot.pid) this.#feed({ kind: "stageEnded", ending });
-      else if (pid === this.boot.scriptPid) this.#endScript();
+      else if (pid === this.boot.scriptPid) this.#endScript(ending);
     }
     const isThere = (pid: number) => pid === 0 || this.#processes.some((one) => one.pid === pid);
     if (doubtful && !isThere(this.boot.pid)) this.#feed({ kind: "stageLost" });
-    if (doubtful && !isThere(this.boot.scriptPid)) this.#endScript();
+    if (doubtful && !isThere(this.boot.scriptPid)) this.#endScript(null);
   }
 
-  #endScript(): void {
-    this.#feed({ kind: "scriptEnded", stopit: this.#marks.stopit });
+  #endScript(ending: Ending | null): void {
+    this.#feed({ kind: "scriptEnded", ending, stopit: this.#marks.stopit });
   }
 
   #feed(event: Event): void {

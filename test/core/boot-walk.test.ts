@@ -52,8 +52,9 @@ function eventsIn({ boot, starting }: World): readonly Event[] {
   }
   const script: readonly Event[] = [
     { kind: "scriptStarted", pid: scriptPid },
-    { kind: "scriptEnded", stopit: true },
-    { kind: "scriptEnded", stopit: false },
+    { kind: "scriptEnded", ending: { code: 0 }, stopit: true },
+    { kind: "scriptEnded", ending: { signal: 9 }, stopit: false },
+    { kind: "scriptEnded", ending: null, stopit: false },
   ];
   return [
     ...requests,
@@ -138,7 +139,8 @@ function worded(event: Event): string {
     case "stageEnded":
       return "code" in event.ending ? `exit ${event.ending.code}` : "crash";
     case "scriptEnded":
-      return event.stopit ? "script ended, stopit" : "script ended";
+      if (event.stopit) return "script ended, stopit";
+      return event.ending === null ? "script ended" : "script crashed";
     case "stageStarted":
       return event.limitMs === null ? "started" : "started, limited";
     default:

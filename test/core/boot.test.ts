@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   type Boot,
+  ctrlAltDel,
   type Event,
   isReplaced,
   newBoot,
@@ -148,10 +149,11 @@ test("ctrlaltdel runs, and then CONT's question is asked", () => {
   assert.deepEqual(asked.effects, ["say: ctrl-alt-del request...", "startScript"]);
   const runs = [...inTwo, pressed, { kind: "scriptStarted", pid: 9 } as const];
   assert.deepEqual(after("machine", [...runs, pressed]).effects, ["say: ctrl-alt-del request..."]);
-  const no = after("machine", [...runs, { kind: "scriptEnded", stopit: false }]);
-  assert.deepEqual([no.effects, no.boot.scriptPid], [[], 0]);
-  const yes = after("machine", [...runs, { kind: "scriptEnded", stopit: true }]);
-  assert.deepEqual(yes.effects, ["take stopit", "TERM 2"]);
+  const ending = { code: 0 };
+  const no = after("machine", [...runs, { kind: "scriptEnded", ending, stopit: false }]);
+  assert.deepEqual([no.effects, no.boot.scriptPid], [[`say: leave stage: ${ctrlAltDel}`], 0]);
+  const yes = after("machine", [...runs, { kind: "scriptEnded", ending, stopit: true }]);
+  assert.deepEqual(yes.effects, [`say: leave stage: ${ctrlAltDel}`, "take stopit", "TERM 2"]);
 });
 
 test("TERM and INT end a container, and are nothing to a machine", () => {

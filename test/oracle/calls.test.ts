@@ -1,16 +1,14 @@
 // Wrong options of every program, sv in place of an init script, and utmpset.
 import { type Scenario, scenarios } from "./scenarios.ts";
 
-const getopt = "getopt line";
 const wrong: readonly Scenario[] = [
   ["sv", "sv -x status web; sv -vx up web; sv -w; sv -vw; sv --; sv -"],
   ["svlogd", "svlogd -x log; svlogd -tx log; svlogd -l; svlogd -r; svlogd -- ; svlogd -"],
   ["chpst", "chpst -x true; chpst -vx true; chpst -u; chpst -n; chpst -- ; chpst -"],
   ["runsvchdir and runsv have no options", "runsv -x; runsv -x y"],
   ["the name that it was called by", 'ln -s "$(command -v sv)" sv; ./sv -x status web; ./sv'],
-].map(([what = "", line = ""]) => ({ what: `wrong options: ${what}`, line, needs: getopt }));
+].map(([what = "", line = ""]) => ({ what: `wrong options: ${what}`, line }));
 
-const links = "init links";
 const linked = 'ln -s "$(command -v sv)" web; mkdir scan; export SVDIR="$PWD/scan"; cd scan';
 const served = `${linked}; service web; up web; cd ..`;
 const initScripts: readonly Scenario[] = [
@@ -62,14 +60,13 @@ const initScripts: readonly Scenario[] = [
     "another user's",
     `${served}; chpst -u daemon ./web status; echo $?; chpst -u daemon ./web stop; echo $?`,
   ],
-].map(([what = "", line = ""]) => ({ what: `init script: ${what}`, line, needs: links }));
+].map(([what = "", line = ""]) => ({ what: `init script: ${what}`, line }));
 
 const logged = `${linked}; service web; logger web`;
 const lsb: readonly Scenario[] = [
   {
     what: "init script: status with a log that is down, which does not count",
     line: `${logged}; down web/log; up web; cd ..; ./web status`,
-    needs: links,
     differs: {
       id: "lsb-status",
       debian: "run: web: (pid N) Ns; down: log: Ns\nexit 3\n",
@@ -79,7 +76,6 @@ const lsb: readonly Scenario[] = [
   {
     what: "init script: status of what is down, though its log runs",
     line: `${logged}; down web; sup web; await web/log run; cd ..; ./web status`,
-    needs: links,
     differs: {
       id: "lsb-status",
       debian: "down: web: Ns; run: log: (pid N) Ns\n",
@@ -113,7 +109,6 @@ const utmpset: readonly Scenario[] = [
 ].map(([what = "", line = ""]) => ({
   what: `utmpset: ${what}`,
   line: utmp(line),
-  needs: "utmpset",
 }));
 
 scenarios("wrong options, init scripts and utmpset", [

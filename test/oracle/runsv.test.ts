@@ -336,11 +336,6 @@ const refusals: readonly Scenario[] = [
     what: "status that is a directory",
     line: `service web; mkdir -p web/supervise/status; bg runsv web; eventually test -s said
       sed 1q said`,
-    gap: {
-      debian:
-        "runsv web: warning: unable to rename status.new to supervise/status: is a directory\n",
-      trinit: "runsv web: warning: unable to rename supervise/status: is a directory\n",
-    },
   },
   { what: "options are names", line: "runsv -v; runsv --" },
 ];

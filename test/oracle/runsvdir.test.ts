@@ -68,6 +68,15 @@ const scan: readonly Scenario[] = [
     what: "two for one directory",
     line: `service all/web; bg runsvdir all; ${started}; bg runsvdir all
       eventually test -s said; sed 1q said; sv status $PWD/all/web`,
+    differs: {
+      id: "runsv-left",
+      debian:
+        "runsv web: fatal: unable to lock supervise/lock: temporary failure\n" +
+        "run: DIR/all/web: (pid N) Ns\n",
+      trinit:
+        "runsvdir all: warning: unable to lock web/supervise/lock: temporary failure\n" +
+        "run: DIR/all/web: (pid N) Ns\n",
+    },
   },
 ];
 
@@ -100,7 +109,6 @@ const calls: readonly Scenario[] = [
   {
     what: "too much",
     line: "mkdir all; timeout 1 runsvdir all loglog more; echo $?; timeout 1 runsvdir a b c d",
-    needs: "runsvdir log",
   },
   {
     what: "a directory that is not there",
@@ -109,9 +117,16 @@ const calls: readonly Scenario[] = [
   { what: "a file for a directory", line: ">all; timeout 1 runsvdir all" },
   {
     what: "an option that is none",
-    line: `mkdir all; timeout 1 runsvdir -x all; timeout 1 runsvdir -xP all
-      timeout 1 runsvdir -P -- all`,
-    needs: "getopt line",
+    line: "timeout 1 runsvdir -x all",
+    differs: {
+      id: "runsvdir-options",
+      debian:
+        "! runsvdir -x: warning: log must have at least seven characters.\n" +
+        "! runsvdir -x: warning: log service disabled.\n" +
+        "! runsvdir -x: warning: unable to stat -x: file does not exist\n" +
+        "exit 124\n",
+      trinit: "! usage: runsvdir [-P] dir\n\nexit 1\n",
+    },
   },
 ];
 
@@ -119,21 +134,18 @@ const log: readonly Scenario[] = [
   {
     what: "a log that is too short",
     line: "mkdir all; timeout 1 runsvdir all 123456",
-    needs: "runsvdir log",
   },
   {
     what: "a log in the title",
     line: `service all/web 'echo hello >&2; exec sleep 600'
       bg runsvdir all 'log: ...........................'; eventually titled $pid hello
       tr '\\0' '|' </proc/$pid/cmdline`,
-    needs: "runsvdir log",
   },
   {
     what: "a log that is full",
     line: `service all/web 'for i in 1 2 3 4 5 6 7 8 9; do echo line$i >&2; done
       exec sleep 600'; bg runsvdir all 'log: ...........................'
       eventually titled $pid line9; tr '\\0' '|' </proc/$pid/cmdline`,
-    needs: "runsvdir log",
   },
 ];
 
@@ -147,7 +159,6 @@ const chdirs: readonly Scenario[] = [
       runsvchdir one; echo $?; readlink current previous`,
   ],
   ["one that is not there", "ln -s one current; mkdir one; runsvchdir two; echo $?; ls"],
-  ["a file", "ln -s one current; mkdir one; >two; runsvchdir two; echo $?; readlink current"],
   ["a dot in front", "mkdir .two; runsvchdir .two; echo $?; ls -A"],
   ["a path", "ln -s one current; mkdir one; runsvchdir /tmp; echo $?; readlink current previous"],
   ["no current", "mkdir two; runsvchdir two; echo $?; ls"],
@@ -162,10 +173,26 @@ const chdirs: readonly Scenario[] = [
   ],
 ].map(([what = "", line = ""]) => ({
   what: `runsvchdir: ${what}`,
-  needs: "runsvchdir",
-  line: `mkdir -p etc/runit/runsvdir; unshare -m sh -c 'mount --bind etc /etc
-      cd /etc/runit/runsvdir; ${line.replaceAll("'", "'\\''")}' 2>&1`,
+  line: inEtc(line),
 }));
 
+/** The line, in an /etc/runit/runsvdir of its own. */
+function inEtc(line: string): string {
+  return `mkdir -p etc/runit/runsvdir; unshare -m sh -c 'mount --bind etc /etc
+      cd /etc/runit/runsvdir; ${line.replaceAll("'", "'\\''")}' 2>&1`;
+}
+
+const chdirReasons: readonly Scenario[] = [
+  {
+    what: "runsvchdir: a file",
+    line: inEtc("ln -s one current; mkdir one; >two; runsvchdir two; echo $?; readlink current"),
+    differs: {
+      id: "chdir-words",
+      debian: "runsvchdir: fatal: twonot a directory.\n111\none\n",
+      trinit: "runsvchdir: fatal: two: not a directory.\n111\none\n",
+    },
+  },
+];
+
 scenarios("runsvdir", [...scan, ...ends, ...calls, ...log]);
-scenarios("runsvchdir", chdirs);
+scenarios("runsvchdir", [...chdirs, ...chdirReasons]);

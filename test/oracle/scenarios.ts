@@ -8,16 +8,11 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { bin, root, run, tempDir } from "../harness.ts";
 
-/** What is not there yet: its scenarios are left out, and come in by taking it off this list. */
-const missing: readonly string[] = [];
-
 export interface Scenario {
   /** What is checked, a name of its own. */
   readonly what: string;
   readonly line: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** One of those that may be missing. */
-  readonly needs?: string;
   /** With Debian's sv and our runsv, and the reverse, too. */
   readonly mixed?: boolean;
   /** Where we differ on purpose, a row of docs/DIFFERENCES.md: what either prints. */
@@ -86,7 +81,7 @@ function masked(text: string, directory: string, bins: string): string {
     .replace(/\) \d+s\b/g, ") Ns")
     .replace(/\b(pipe|socket):\[\d+\]/g, "$1:[N]")
     .replace(/@4[0-9a-f]{23}/g, "@STAMP")
-    .replace(/ \[-(?:C dir|L|L file)\]/g, ""); // options that are ours, in the usage
+    .replace(/ \[-(?:C dir|L|L file|r n)\]/g, ""); // options that are ours, in the usage
 }
 
 /** All that there was to see, in one text. */
@@ -149,8 +144,7 @@ export function scenarios(program: string, rows: readonly Scenario[]): void {
   const skip = obstacle();
   test(`as Debian's: ${program}`, { concurrency, skip }, async (t) => {
     const tests = rows.flatMap((row) => {
-      const isMissing = !isTwice && row.needs !== undefined && missing.includes(row.needs);
-      const options = { skip: isMissing ? `no ${row.needs} yet` : false, timeout: 2 * timeoutMs };
+      const options = { timeout: 2 * timeoutMs };
       const plain = t.test(titleOf(row), options, (own) => compare(own, row));
       if (row.mixed !== true || row.differs !== undefined) return [plain];
       return [plain, t.test(`${row.what}; mixed`, options, (own) => compareMixed(own, row))];

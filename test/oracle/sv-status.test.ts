@@ -159,7 +159,8 @@ const names: readonly Scenario[] = [
         "run: web: (pid N) Ns\nelse/control else/lock else/ok else/pid else/stat else/status\n",
       trinit:
         "run: web: (pid N) Ns\n" +
-        "else/control else/lock else/ok else/pid else/run.birth else/stat else/status\n",
+        "else/control else/lock else/ok else/pid else/run.birth else/runsv.birth " +
+        "else/stat else/status\n",
     },
   },
   { what: "a service that only has down", line: "mkdir web; down web; sv status web" },

@@ -11,7 +11,6 @@ const listens = `for s in ${names}; do trap "echo $s >>heard" $s; done
 >ready; while :; do sleep 0.05; done`;
 
 const once = "run: web: (pid N) Ns, want down";
-const inVain = "timeout: run: web: (pid N) Ns";
 
 const waits: readonly Scenario[] = [
   { what: "-v up", line: "service web; down web; sup web; sv -v up web; look web" },
@@ -149,10 +148,6 @@ const timeouts: readonly Scenario[] = [
   {
     what: "no time, and it is soon done",
     line: "service web; up web; sv -w 0 stop web",
-    gap: {
-      debian: "ok: down: web: Ns, normally up\n",
-      trinit: `${inVain}\nexit 1\n`,
-    },
   },
   {
     what: "no time at all",

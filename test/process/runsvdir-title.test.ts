@@ -1,5 +1,6 @@
 // The log in the process title: what is said on stderr by runsvdir, or by anything below it, is
 // shown behind the first five characters of the operand, as Debian's runsvdir shows it.
+// Differs, title-dot: a dot every 900 s, which is Debian's alone.
 // Where the oracle is: $TRINIT_ORACLE, or cache/oracle, where scripts/oracle.sh puts it.
 import assert from "node:assert/strict";
 import * as fs from "node:fs";

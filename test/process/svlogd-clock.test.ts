@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { eventually } from "../harness.ts";
 import { makeLog, oldFiles, read, startFaulty } from "../svlogd.ts";
 
+// Differs, label-order: runit names them by the clock.
 test("old files keep their order, and the oldest go, whatever the clock says", async (t) => {
   const log = makeLog(t, "s10\nn4\nt3600\n");
   const { writer, fault, unfault } = startFaulty(t, log, ["-l", "10"]);

@@ -70,6 +70,7 @@ test("a processor runs in the log directory, with six descriptors", async (t) =>
   );
 });
 
+// Differs, processor-waits: runit waits for it, and so does whoever logs.
 test("the log goes on, and is rotated, while the processor runs", async (t) => {
   const { log, release } = slowProcessor(t, "s10\nn5\n");
   const program = start(t, svlogd, { args: ["-v", "-l", "10", log], stdin: "pipe" });
@@ -124,6 +125,7 @@ test("a processor that fails is tried again, until it does not", async (t) => {
   assert.equal(textOf(log), "a\n");
 });
 
+// Differs, processor-killed: runit takes what there is for all.
 test("a processor that is killed has failed, whatever it has written", async (t) => {
   const log = makeLog(t, "s10\n![ -e ../killed ] && exec cat; : >../killed; kill -9 $$\n");
   const program = start(t, svlogd, { args: ["-l", "10", log], stdin: "pipe" });
