@@ -10,8 +10,8 @@ export interface Adopted {
   readonly pid: number;
   /** Ready once it has ended; -1 where none can be had, or there are too many. */
   readonly pidfd: number;
-  /** Its record, by a path that stays when the link to the service goes. */
-  readonly record: string;
+  /** When it began, as in /proc. */
+  readonly start: string;
 }
 
 const statBytes = 1024;
@@ -27,26 +27,43 @@ function recordIn(directory: string): string {
 }
 
 /** Watches it, by a pidfd as long as not so many are watched; null when it has just ended. */
-export function adopt(pid: number, watched: number): Adopted | null {
+export function adopt(pid: number, watched: number, key: string): Adopted | null {
   const home = sys.readlink(`/proc/${pid}/cwd`);
-  if (typeof home === "number") return null;
+  const there = sys.stat(`/proc/${pid}/cwd`);
+  if (typeof home === "number" || typeof there === "number") return null;
+  if (`${there.dev}:${there.ino}` !== key) return null;
   const pidfd = watched < adoptedWatched ? Math.max(-1, sys.pidfd_open(pid)) : -1;
-  const adopted = { pid, pidfd, record: recordIn(home) };
-  if (sys.living(adopted.record) === pid) return adopted;
+  const adopted = { pid, pidfd, start: statOf(pid)[19] ?? "" };
+  if (sys.living(recordIn(home)) === pid) return adopted;
   release(adopted); // it has ended in between, and this may be somebody else's number
   return null;
 }
 
-/** True while a runsvdir waits for it: then it is that one's to watch and to end. */
-function hasParent(pid: number): boolean {
+/** Fields of proc(5)'s stat from the third on; [] when there is no such process, or a dead one. */
+function statOf(pid: number): readonly string[] {
   const stat = readIfThere(`/proc/${pid}/stat`, statBytes) ?? "";
-  const parent = leadingNumber(stat.slice(stat.lastIndexOf(")") + ") S ".length));
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields.length < 20 || fields[0] === "Z" || fields[0] === "X" ? [] : fields;
+}
+
+function parentOf(pid: number): number {
+  return leadingNumber(statOf(pid)[1] ?? "") ?? 0;
+}
+
+/** True while a runsvdir waits for it: then it is that one's to watch and to end. One that we are
+ * below ourselves has it as a subreaper, and knows nothing of it. */
+function hasParent(pid: number): boolean {
+  const parent = parentOf(pid);
+  for (let above = sys.getpid(); above > 0; above = parentOf(above)) {
+    if (above === parent) return false;
+  }
   return readIfThere(`/proc/${parent}/comm`, statBytes) === "runsvdir\n";
 }
 
-/** True once it has ended. */
-export function hasEnded({ pid, pidfd, record }: Adopted): boolean {
-  if (pidfd < 0) return sys.living(record) !== pid;
+/** True once it has ended. Where no pidfd can be had, who began when it did is still it: its record
+ * may be gone with the directory. */
+export function hasEnded({ pid, pidfd, start }: Adopted): boolean {
+  if (pidfd < 0) return statOf(pid)[19] !== start;
   const ready = sys.poll([pidfd], 0);
   return typeof ready !== "number" && ready.length > 0;
 }

@@ -428,7 +428,7 @@ function startDue(state: Runsvdir, now: Millis): void {
 function isTaken(state: Runsvdir, child: Child, now: Millis): boolean {
   const directory = `${state.directory}/${child.name}`;
   const pid = leftOver(directory);
-  if (pid > 0) child.adopted = adopt(pid, countAdopted(state));
+  if (pid > 0) child.adopted = adopt(pid, countAdopted(state), child.key);
   const subject = `${child.name}/lock`;
   if (child.adopted !== null) {
     child.pid = child.adopted.pid;

@@ -117,7 +117,7 @@ export function writeAll(fd: number, bytes: string, path: string): void {
 /** Replaces a file in one step: a reader sees the old bytes or the new ones. */
 export function replaceFile(path: string, bytes: string, mode: number): void {
   const next = `${path}.new`;
-  const fd = open(next, sys.O_WRONLY | sys.O_CREAT | sys.O_TRUNC, mode);
+  const fd = open(next, sys.O_WRONLY | sys.O_CREAT | sys.O_TRUNC | sys.O_NONBLOCK, mode);
   try {
     writeAll(fd, bytes, next);
   } catch (error) {

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -76,13 +77,18 @@ void kernel_sigmask(const sigset_t *mask, sigset_t *before) {
 
 /* --- Titles: what ps, pgrep and pidof show ----------------------------------------------- */
 
-/* A small file as a string; -1 where it cannot be read. */
-static int read_small(const char *path, char *text, size_t size) {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+/* A small file as a string, and whose it is; -1 where it cannot be read, or is no plain file: who
+ * may write into a supervise/ shall not hold up who looks there. */
+static int read_small(const char *path, char *text, size_t size, uid_t *owner) {
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY);
 	if (fd < 0) return -1;
-	ssize_t got = read(fd, text, size - 1);
+	ssize_t got = -1;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1)
+		got = read(fd, text, size - 1);
 	close(fd);
 	text[got > 0 ? got : 0] = 0;
+	if (owner) *owner = st.st_uid;
 	return got > 0 ? 0 : -1;
 }
 
@@ -94,7 +100,7 @@ static const char *after_name(const char *stat) {
 
 /* /proc/self/stat without the name, from its third field on; NULL where there is no /proc. */
 static const char *own_stat(char *text, size_t size) {
-	return read_small("/proc/self/stat", text, size) < 0 ? NULL : after_name(text);
+	return read_small("/proc/self/stat", text, size, NULL) < 0 ? NULL : after_name(text);
 }
 
 /* Field `number` of proc(5)'s list, which counts from 1. */
@@ -275,6 +281,20 @@ struct spawn {
 };
 
 #define BIRTH_SIZE 112
+static const char boot_id_file[] = "/proc/sys/kernel/random/boot_id";
+
+/* A record to be written in place, which a full disk takes. What somebody else has left there would
+ * not be believed, and goes. */
+static int open_record(const char *path) {
+	struct stat st;
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0644);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+	    st.st_uid == geteuid())
+		return fd;
+	if (fd >= 0) close(fd);
+	unlink(path);
+	return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+}
 
 /* Who this process is, for its supervisor's successor: pid, start time in clock ticks since
  * boot, and which boot, which together name one process for ever. A child writes it before
@@ -282,13 +302,13 @@ struct spawn {
 static int write_birth(const char *path) {
 	char text[1024], boot[64], line[BIRTH_SIZE + 1];
 	const char *stat = own_stat(text, sizeof text);
-	if (!stat || read_small("/proc/sys/kernel/random/boot_id", boot, sizeof boot) < 0) return -1;
+	if (!stat || read_small(boot_id_file, boot, sizeof boot, NULL) < 0) return -1;
 	boot[strcspn(boot, "\n")] = 0;
 	/* One length, in place: a full disk takes that, once the file is there. */
 	snprintf(line, sizeof line, "%d %lu %-*s\n", getpid(), stat_field(stat, 22), 64, boot);
 	size_t size = BIRTH_SIZE;
 	memset(line + strlen(line), '\n', size - strlen(line));
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	int fd = open_record(path);
 	if (fd < 0) return -1;
 	int written = write(fd, line, size) == (ssize_t)size;
 	close(fd);
@@ -300,21 +320,23 @@ JSValue sys_living(ARGS) {
 	UNUSED_ARGS;
 	char record[128], boot[64], recorded_boot[64], proc[64], text[1024];
 	unsigned long start;
+	uid_t owner, process;
 	int pid, found = 0;
 	JSValue result;
 	char *path = path_in(ctx, argv[0], &result);
 	if (!path) return result;
-	int got = read_small(path, record, sizeof record);
+	int got = read_small(path, record, sizeof record, &owner);
 	give_scratch(ctx, path);
 	if (got < 0 || sscanf(record, "%d %lu %63s", &pid, &start, recorded_boot) != 3)
 		return JS_NewInt32(ctx, 0);
 	snprintf(proc, sizeof proc, "/proc/%d/stat", pid);
-	if (read_small(proc, text, sizeof text) == 0 &&
-	    read_small("/proc/sys/kernel/random/boot_id", boot, sizeof boot) == 0) {
+	if (read_small(proc, text, sizeof text, &process) == 0 &&
+	    read_small(boot_id_file, boot, sizeof boot, NULL) == 0) {
 		const char *stat = after_name(text);
 		boot[strcspn(boot, "\n")] = 0;
-		found = stat && *stat != 'Z' && *stat != 'X' && stat_field(stat, 22) == start &&
-		        strcmp(boot, recorded_boot) == 0;
+		int credible = owner == 0 || owner == geteuid() || owner == process;
+		found = credible && stat && *stat != 'Z' && *stat != 'X' &&
+		        stat_field(stat, 22) == start && strcmp(boot, recorded_boot) == 0;
 	}
 	return JS_NewInt32(ctx, found ? pid : 0);
 }
