@@ -41,6 +41,12 @@ export const svFailuresMax = 99;
  * inotify's and the signals'. The others have their turn when those are done. */
 export const svSupervisorsWatched = 62;
 
+/** utmpset waits so long for those who have utmp locked, as libc does: whoever may read it can lock
+ * it for ever. */
+export const utmpLockMs = 10_000;
+/** Nobody announces that a lock is free. */
+export const utmpLookMs = 20;
+
 /** Directories under runsvdir. One descriptor each for the log pipe: 1000 + const < 1024 + const,
  * so runsvdir raises its own soft limit where the hard one allows it. */
 export const servicesMax = 1000;

@@ -5,6 +5,7 @@
 //
 // daemontools' tools read the first 18 of them. Beside it lie supervise/exit and
 // supervise/complaint, one line each.
+import { leadingNumber } from "./args.ts";
 import type { Exit } from "./service.ts";
 import { decodeTai64n, encodeTai64n, labelText, type Stamp } from "./time.ts";
 
@@ -79,10 +80,15 @@ export function encodeEnds({ exit, restarts }: Ends): string {
 /** The numbers of supervise/exit, or null when it has not three of them. */
 export function decodeEnds(text: string): Ends | null {
   const words = text.trimEnd().split(" ");
-  const [code = -1, status = -1, restarts = -1] = words.map(Number);
-  if (words.length !== 3 || !words.every((word) => word !== "" && Number.isInteger(Number(word))))
-    return null;
+  const [code, status, restarts] = words.map((word) => (word === "-1" ? -1 : wholeNumber(word)));
+  if (words.length !== 3 || code == null || status == null || restarts == null) return null;
   return { exit: { code, status }, restarts };
+}
+
+/** The number in digits; null where anything else is. */
+function wholeNumber(word: string): number | null {
+  const number = leadingNumber(word);
+  return number !== null && `${number}` === word ? number : null;
 }
 
 export interface Complaint {
@@ -102,5 +108,12 @@ export function decodeComplaint(line: string): Complaint | null {
   let label = "";
   for (let i = 1; i < 25; i += 2)
     label += String.fromCharCode(Number.parseInt(line.slice(i, i + 2), 16));
-  return { since: decodeTai64n(label), text: line.slice(26).split("\n", 1)[0] ?? "" };
+  return { since: decodeTai64n(label), text: printable(line.slice(26).split("\n", 1)[0] ?? "") };
+}
+
+/** What may be shown on a terminal: the file is written in a directory that may be anybody's. */
+function printable(text: string): string {
+  let shown = "";
+  for (const byte of text) shown += byte < " " || byte === "\x7f" ? "?" : byte;
+  return shown;
 }

@@ -79,9 +79,12 @@ export function openLog(log: Log, argv: readonly string[], { options, operands }
 /** Makes a file the stderr of this process. A FIFO needs no reader, and holds nobody up. */
 function redirectToFile(path: string): void {
   const there = statIfThere(path);
-  const forFile = sys.O_WRONLY | sys.O_APPEND | sys.O_CREAT;
-  const flags = there !== null && isFifo(there) ? sys.O_RDWR | sys.O_NONBLOCK : forFile;
-  redirectTo(open(path, flags, 0o644));
+  if (there === null || !isFifo(there)) {
+    redirectTo(open(path, sys.O_WRONLY | sys.O_APPEND | sys.O_CREAT, 0o644));
+    return;
+  }
+  open(path, sys.O_RDWR | sys.O_NONBLOCK); // ours for life: services shall write there, not read
+  redirectTo(open(path, sys.O_WRONLY | sys.O_NONBLOCK));
 }
 
 function redirectTo(fd: number): void {

@@ -13,7 +13,6 @@ import {
   getrlimit,
   isDirectory,
   isLink,
-  kill,
   type Limit,
   lstatIfThere,
   open,
@@ -138,10 +137,11 @@ function raiseDescriptorLimit(): Limit | null {
 }
 
 function nextDeadline(state: Runsvdir): Millis | null {
-  if (state.ending !== null) return null; // only the end of a runsv is waited for
-  let next = state.scanDue;
+  const isEnding = state.ending !== null; // only the end of a runsv is waited for
+  let next = isEnding ? null : state.scanDue;
   for (const { due, adopted } of state.children.values()) {
-    const at = adopted !== null && adopted.pidfd < 0 ? sys.monotonic() + rescanMs : due;
+    const isLookedAt = adopted !== null && adopted.pidfd < 0;
+    const at = isLookedAt ? sys.monotonic() + rescanMs : isEnding ? null : due;
     if (at !== null && (next === null || at < next)) next = at;
   }
   return next;
@@ -186,6 +186,8 @@ function end(state: Runsvdir, signal: number): number | null {
 function onEnded(state: Runsvdir, { pid, status }: Ended): void {
   for (const child of state.children.values()) {
     if (child.pid !== pid) continue;
+    if (child.adopted !== null) release(child.adopted); // it had become our child
+    child.adopted = null;
     const due = restartAt((status & 0x7f) !== 0, child.startedAt, sys.monotonic());
     replace(state, child, due);
     return;
@@ -221,7 +223,14 @@ function stopChild(state: Runsvdir, child: Child): void {
   child.due = null;
   if (child.adopted !== null && hasEnded(child.adopted)) return; // its number may be another's
   if (child.pid === 0) removeChild(state, child);
-  else kill(child.pid, signals.TERM); // one that is gone already is reaped in its turn
+  else tell(state, child); // one that is gone already is reaped in its turn
+}
+
+/** What cannot be told to end is no reason not to tell the others. */
+function tell(state: Runsvdir, { name, pid }: Child): void {
+  const result = sys.kill(pid, signals.TERM);
+  if (result >= 0 || result === -errnos.ESRCH) return;
+  warn(state, `${name}/end`, `unable to end runsv ${name}`, reason(-result));
 }
 
 /** Compares the directory with what runs. What cannot be watched or resolved now is looked at

@@ -192,7 +192,7 @@ JSValue sys_flock(ARGS) {
 JSValue sys_lockfile(ARGS) {
 	UNUSED_ARGS;
 	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	return outcome(ctx, fcntl(int_in(ctx, argv[0]), F_SETLKW, &all));
+	return outcome(ctx, fcntl(int_in(ctx, argv[0]), F_SETLK, &all));
 }
 
 /* pipe() -> [readFd, writeFd] | -errno */

@@ -64,7 +64,8 @@ declare const sys: {
   isatty(fd: number): boolean;
   /** flock(2); -EAGAIN with LOCK_NB while somebody else has it. */
   flock(fd: number, operation: number): number;
-  /** fcntl(2)'s lock on all of a file, waited for, which is another one than flock's. */
+  /** fcntl(2)'s lock on all of a file, which is another one than flock's; -EAGAIN or -EACCES while
+   * somebody else has it. */
   lockfile(fd: number): number;
   /** [read end, write end]. */
   pipe(): [number, number] | number;

@@ -95,6 +95,10 @@ test("supervise/exit: three numbers, nothing before the first end", () => {
     "1  2\n",
     "1.5 0 0\n",
     "0 0 NaN",
+    "1e300 0 0\n",
+    "0x10 0 0\n",
+    "-9 0 0\n",
+    "01 0 0\n",
   ]) {
     assert.equal(decodeEnds(garbage), null, garbage);
   }
@@ -105,6 +109,8 @@ test("supervise/complaint: a label and one line", () => {
   const line = encodeComplaint({ since, text: "runsv two\nlines: warning: a\nb" });
   assert.equal(line, "@400000006afd86ca004c4b40 runsv two lines: warning: a b\n");
   assert.deepEqual(decodeComplaint(line), { since, text: "runsv two lines: warning: a b" });
+  const escapes = decodeComplaint(`${line.slice(0, 26)}\x1b]0;x\x07 \x7f caf\xe9\n`);
+  assert.equal(escapes?.text, "?]0;x? ? caf\xe9");
   for (const garbage of ["", "\n", "runsv web: warning: disk full\n", "@400000006afd\n"]) {
     assert.equal(decodeComplaint(garbage), null, garbage);
   }

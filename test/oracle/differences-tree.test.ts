@@ -71,6 +71,15 @@ const rows: readonly Scenario[] = [
     differs: { id: "json-status", debian: "0\nexit 1\n", trinit: "1\n" },
   },
   {
+    what: "status of all services",
+    line: "service a; service b; up a b; SVDIR=$PWD sv status 2>&1 | sed 's/ [0-9][0-9]*s//'",
+    differs: {
+      id: "status-all",
+      debian: "usage: sv [-v] [-w sec] command service ...\n\n",
+      trinit: "run: a: (pid N)\nrun: b: (pid N)\n",
+    },
+  },
+  {
     what: "the supervisor's last complaint, on stderr",
     line: `service web; chmod 644 web/run; sup web; eventually test -s said
       kill -KILL $pid; eventually gone $pid; sv status web 2>&1 | sed 's/ [0-9]*s / N /'`,

@@ -65,6 +65,16 @@ test("a file that is not there is made, 0644, whatever the order of the options"
   }
 });
 
+test("nobody below reads what others write to a FIFO", async (t) => {
+  const { dir, scan } = newScan(t);
+  const fifo = path.join(dir, "fifo");
+  execFileSync("mkfifo", [fifo]);
+  const thief = sleeper(scan, "thief", { "run!": "#!/bin/sh\ncat <&2 >stolen\necho $? >result\n" });
+  startRunsvdir(t, scan, { args: ["-L", fifo] });
+  await waitForFile(path.join(thief, "result"), (text) => text === "1\n");
+  assert.equal(fs.readFileSync(path.join(thief, "stolen"), "latin1"), "");
+});
+
 test("a FIFO needs no reader, and a full one holds nobody up", async (t) => {
   const { dir, scan } = newScan(t);
   const fifo = path.join(dir, "fifo");

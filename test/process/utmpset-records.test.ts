@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
-import { bin, type Output, root, run, start, tempDir, waitForFile } from "../harness.ts";
+import { bin, inTime, type Output, root, run, start, tempDir, waitForFile } from "../harness.ts";
 
 const oracle = process.env.TRINIT_ORACLE ?? path.join(root, "cache/oracle");
 const debian = path.join(oracle, "usr/sbin/utmpset");
@@ -164,7 +164,7 @@ print(f.read() == open("utmp", "rb").read()); f.close(); sys.exit(p.wait())
     const words = ["-m", "/bin/sh", "-c", inNamespace, "sh"];
     const args = [...words, "python3", "hold.py", bin("utmpset"), "tty1"];
     const holder = start(t, "/usr/bin/unshare", { args, cwd, stdin: "pipe" });
-    const waiting = process.arch === "x64" ? "73 72\n" : "32 25\n"; // flock, fcntl
+    const waiting = process.arch === "x64" ? "7\n" : "73\n"; // poll, ppoll
     const asking = setInterval(() => holder.stdin?.write(waiting), 20);
     t.after(() => clearInterval(asking));
     assert.equal(await holder.stdout.waitFor(/./), "True");
@@ -172,3 +172,21 @@ print(f.read() == open("utmp", "rb").read()); f.close(); sys.exit(p.wait())
     assert.notDeepEqual(await waitForFile(path.join(cwd, "utmp")), two.toString("latin1"));
   });
 }
+
+test("who may only read utmp cannot keep it from being written", { skip }, async (t) => {
+  const cwd = tempDir(t);
+  fs.writeFileSync(path.join(cwd, "utmp"), two);
+  const script = `import fcntl, os, subprocess, sys
+f = open("/run/utmp", "rb"); os.seteuid(65534)
+fcntl.flock(f, fcntl.LOCK_SH); fcntl.lockf(f, fcntl.LOCK_SH)
+os.seteuid(0); sys.exit(subprocess.call(sys.argv[1:]))
+`;
+  fs.writeFileSync(path.join(cwd, "hold.py"), script);
+  const args = ["-m", "/bin/sh", "-c", inNamespace, "sh"];
+  args.push("python3", "hold.py", bin("utmpset"), "tty1");
+  const held = start(t, "/usr/bin/unshare", { args, cwd });
+  const { code } = await inTime(held.exited, "utmpset", () => held.stderr.text(), 20_000);
+  const warning = "utmpset: warning: unable to lock /var/run/utmp: temporary failure\n";
+  assert.deepEqual([code, held.stderr.text()], [0, warning.repeat(2)]);
+  assert.notDeepEqual(fs.readFileSync(path.join(cwd, "utmp")), two);
+});
