@@ -130,7 +130,9 @@ describe("takeover", { concurrency: true }, () => {
 
   test("a finish under way is taken over, and ends as it would have", async (t) => {
     const web = await startWeb(t, {
-      "finish!": "#!/bin/sh\necho finish >>record\nsleep 0.6\necho finished >>record\n",
+      "finish!":
+        "#!/bin/sh\necho finish >>record\n" +
+        "until [ -e go ]; do sleep 0.02; done\necho finished >>record\n",
     });
     await sleep(1000); // so that nothing is paused for
     kill(web.before.pid ?? 0, "SIGKILL");
@@ -138,6 +140,7 @@ describe("takeover", { concurrency: true }, () => {
     await succeeded(t, web);
     await sleep(100);
     assert.deepEqual(await status(web.dir), finishing);
+    fs.writeFileSync(path.join(web.dir, "go"), "");
     await until(web.dir, ({ state }) => state === "run", 10_000);
     await waitForRecord(web.dir, (lines) => lines.join() === "start,finish,finished,start");
   });
