@@ -15,10 +15,9 @@ import {
   startRunsv,
   tempDir,
 } from "../harness.ts";
-import { recordOf, waitForRecord } from "../record.ts";
+import { birthOf, bootId, recordOf, waitForRecord } from "../record.ts";
 
 const forever = "#!/bin/sh\necho start >>record\nexec sleep 600\n";
-const bootId = fs.readFileSync("/proc/sys/kernel/random/boot_id", "latin1");
 
 interface Web {
   readonly dir: string;
@@ -50,13 +49,6 @@ async function succeeded(t: TestContext, web: Web, options: StartOptions = {}): 
   const next = startRunsv(t, web.dir, options);
   await until(web.dir, ({ supervised }) => supervised, 10_000);
   return next;
-}
-
-/** What fields 3 and 22 of proc(5)'s stat say of a process: its birth record. */
-function birthOf(pid: number): string {
-  const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
-  const start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[22 - 3];
-  return `${pid} ${start} ${bootId}`;
 }
 
 describe("takeover", { concurrency: true }, () => {
