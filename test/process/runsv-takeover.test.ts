@@ -6,18 +6,22 @@ import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { control, type ServiceStatus, status, until } from "../../src/client/index.ts";
 import {
+  bin,
   faultsBin,
   isAlive,
   kill,
   type Program,
   type StartOptions,
   serviceDir,
+  start,
   startRunsv,
   tempDir,
 } from "../harness.ts";
 import { birthOf, bootId, recordOf, waitForRecord } from "../record.ts";
 
 const forever = "#!/bin/sh\necho start >>record\nexec sleep 600\n";
+
+const asRoot = { skip: process.geteuid?.() !== 0 };
 
 interface Web {
   readonly dir: string;
@@ -178,6 +182,44 @@ describe("takeover", { concurrency: true }, () => {
     await waitForRecord(web.dir, (lines) => lines.join() === "start,start");
     assert.equal(isAlive(after.pid ?? 0), true);
   });
+
+  test(
+    "a disk that was full at the first start: written down once it is not",
+    asRoot,
+    async (t) => {
+      // There were no records, and the next runsv started a second instance.
+      const base = tempDir(t);
+      serviceDir(base, ".", { "web/": "", "run!": "#!/bin/sh\nexec sleep 600\n" });
+      const inside = `mount -t tmpfs -o size=64k none web && cp run web/ && mkdir web/log &&
+      { ln -s ../run web/log/run; cat /dev/zero >web/filler 2>/dev/null; exec ${bin("runsv")} web; }`;
+      const runsv = start(t, "/usr/bin/unshare", {
+        args: ["-m", "/bin/sh", "-c", inside],
+        cwd: base,
+      });
+      for (const which of ["", "log/"])
+      await runsv.stderr.waitFor(new RegExp(`unable to write ${which}supervise/.*: out of disk`));
+      const web = path.join(base, "web");
+      const first = `/proc/${runsv.pid}/root${web}`;
+      fs.rmSync(path.join(first, "filler"));
+      const { pid } = await until(first, ({ state }) => state === "run", 10_000);
+      const logger = await until(path.join(first, "log"), ({ state }) => state === "run", 10_000);
+      const dir = `/proc/${pid}/root${web}`;
+      for (const [name, is] of [
+        ["supervise/runsv.birth", runsv.pid],
+        ["log/supervise/runsv.birth", runsv.pid],
+        ["supervise/run.birth", pid],
+        ["log/supervise/run.birth", logger.pid],
+      ] as const) {
+        const record = fs.readFileSync(path.join(dir, name), "latin1");
+        assert.equal(record.replace(/ *\n+$/, "\n"), birthOf(is ?? 0), name);
+      }
+      await killed(runsv);
+      const args = [`--mount=/proc/${pid}/ns/mnt`, bin("runsv"), web];
+      start(t, "/usr/bin/nsenter", { args });
+      await until(dir, ({ supervised }) => supervised, 10_000);
+      assert.equal((await status(dir)).pid, pid);
+    },
+  );
 
   test("killed again and again while it starts, there are never two instances", async (t) => {
     const script = `#!/bin/sh
