@@ -124,6 +124,36 @@ describe("takeover", { concurrency: true }, () => {
     assert.deepEqual(recordOf(web.dir), ["start", "said"]);
   });
 
+  test("with a logger, and no runsvdir: whoever of the two is next has the same pipe", async (t) => {
+    // The next logger had a pipe of its own, and what the service wrote was lost, or ended it.
+    const says = "#!/bin/sh\ntrap 'echo $$ says' HUP\necho $$\nwhile :; do sleep 0.05; done\n";
+    const dir = serviceDir(tempDir(t), "web", {
+      "run!": says,
+      "log/run!": "#!/bin/sh\nexec cat >>../record\n",
+    });
+    const log = path.join(dir, "log");
+    const isUp = async (who: string, before: number | null = 0): Promise<number> => {
+      const up = await until(who, ({ state, pid }) => state === "run" && pid !== before, 10_000);
+      return up.pid ?? 0;
+    };
+    let runsv = startRunsv(t, dir);
+    let service = await isUp(dir);
+    let logger = await isUp(log);
+    await waitForRecord(dir, (lines) => lines.includes(`${service}`));
+    for (let i = 0; i < 2; i++) {
+      runsv = await succeeded(t, { dir, runsv, before: await status(dir) });
+      await control(log, "term");
+      logger = await isUp(log, logger);
+      await control(dir, "hup");
+      await waitForRecord(dir, (lines) => lines.filter((line) => line.endsWith("says")).length > i);
+    }
+    assert.equal((await status(dir)).pid, service);
+    await control(dir, "term");
+    service = await isUp(dir, service);
+    await waitForRecord(dir, (lines) => lines.includes(`${service}`));
+    assert.equal((await status(log)).pid, logger);
+  });
+
   test("a finish under way is taken over, and ends as it would have", async (t) => {
     const web = await startWeb(t, {
       "finish!": "#!/bin/sh\necho finish >>record\nsleep 0.6\necho finished >>record\n",
@@ -197,7 +227,7 @@ describe("takeover", { concurrency: true }, () => {
         cwd: base,
       });
       for (const which of ["", "log/"])
-      await runsv.stderr.waitFor(new RegExp(`unable to write ${which}supervise/.*: out of disk`));
+        await runsv.stderr.waitFor(new RegExp(`unable to write ${which}supervise/.*: out of disk`));
       const web = path.join(base, "web");
       const first = `/proc/${runsv.pid}/root${web}`;
       fs.rmSync(path.join(first, "filler"));

@@ -67,9 +67,15 @@ test("the end of one that was left is noticed at once, and another takes over", 
   await isUp(sleeper(scan, "late"));
   const killed = performance.now();
   kill(runsvs[0] ?? 0, "SIGKILL");
-  await runsvOf(tree, "web0");
+  const next = await runsvOf(tree, "web0");
   assert.ok(performance.now() - killed < 1000, "at once");
   assert.equal((await isUp(web)).pid, pid);
+  const { ino } = fs.statSync(`/proc/${pid}/fd/1`);
+  await eventually("the pipe to the logger, which is the same", () =>
+    fs
+      .readdirSync(`/proc/${next}/fd`)
+      .some((fd) => fs.statSync(`/proc/${next}/fd/${fd}`, { throwIfNoEntry: false })?.ino === ino),
+  );
 });
 
 test("more of them than can be watched at once", async (t) => {
