@@ -125,8 +125,8 @@ function start(who: string, options: RunsvOptions): Supervisor {
   return supervisor;
 }
 
-/** The read end of the pipe that a service and its logger still have from a runsv that was killed: no
- * runsvdir has it, or that one was killed, too. */
+/** The read end of the pipe that a service and its logger still have from a runsv that was killed:
+ * no runsvdir has it, or that one was killed, too. */
 function pipeBetween(main: Unit, log: Unit): number | null {
   const [service, logger] = [main, log].map(({ files }) =>
     sys.living(birthFile(files.path, "run")),

@@ -309,7 +309,8 @@ static int write_birth(const char *path, int child) {
 	if (read_small(boot_id_file, boot, sizeof boot, NULL) < 0) return -1;
 	boot[strcspn(boot, "\n")] = 0;
 	/* One length, in place: a full disk takes that, once the file is there. */
-	snprintf(line, sizeof line, "%d %lu %-*s\n", child ? child : getpid(), stat_field(stat, 22), 64, boot);
+	int pid = child ? child : getpid();
+	snprintf(line, sizeof line, "%d %lu %-*s\n", pid, stat_field(stat, 22), 64, boot);
 	size_t size = BIRTH_SIZE;
 	memset(line + strlen(line), '\n', size - strlen(line));
 	int fd = open_record(path);

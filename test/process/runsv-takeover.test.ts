@@ -124,7 +124,7 @@ describe("takeover", { concurrency: true }, () => {
     assert.deepEqual(recordOf(web.dir), ["start", "said"]);
   });
 
-  test("with a logger, and no runsvdir: whoever of the two is next has the same pipe", async (t) => {
+  test("with a logger, and no runsvdir: who comes after either has the same pipe", async (t) => {
     // The next logger had a pipe of its own, and what the service wrote was lost, or ended it.
     const says = "#!/bin/sh\ntrap 'echo $$ says' HUP\necho $$\nwhile :; do sleep 0.05; done\n";
     const dir = serviceDir(tempDir(t), "web", {
@@ -156,7 +156,11 @@ describe("takeover", { concurrency: true }, () => {
 
   test("a finish under way is taken over, and ends as it would have", async (t) => {
     const web = await startWeb(t, {
-      "finish!": "#!/bin/sh\necho finish >>record\nsleep 0.6\necho finished >>record\n",
+      "finish!": `#!/bin/sh
+echo finish >>record
+until [ -e go ]; do sleep 0.02; done
+echo finished >>record
+`,
     });
     await sleep(1000); // so that nothing is paused for
     kill(web.before.pid ?? 0, "SIGKILL");
@@ -164,6 +168,7 @@ describe("takeover", { concurrency: true }, () => {
     await succeeded(t, web);
     await sleep(100);
     assert.deepEqual(await status(web.dir), finishing);
+    fs.writeFileSync(path.join(web.dir, "go"), "");
     await until(web.dir, ({ state }) => state === "run", 10_000);
     await waitForRecord(web.dir, (lines) => lines.join() === "start,finish,finished,start");
   });
@@ -220,8 +225,10 @@ describe("takeover", { concurrency: true }, () => {
       // There were no records, and the next runsv started a second instance.
       const base = tempDir(t);
       serviceDir(base, ".", { "web/": "", "run!": "#!/bin/sh\nexec sleep 600\n" });
-      const inside = `mount -t tmpfs -o size=64k none web && cp run web/ && mkdir web/log &&
-      { ln -s ../run web/log/run; cat /dev/zero >web/filler 2>/dev/null; exec ${bin("runsv")} web; }`;
+      const inside = `mount -t tmpfs -o size=64k none web && cp run web/ || exit
+        mkdir web/log && ln -s ../run web/log/run
+        cat /dev/zero >web/filler 2>/dev/null
+        exec ${bin("runsv")} web`;
       const runsv = start(t, "/usr/bin/unshare", {
         args: ["-m", "/bin/sh", "-c", inside],
         cwd: base,
