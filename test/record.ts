@@ -4,6 +4,8 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { waitForFile } from "./harness.ts";
 
+export const bootId = fs.readFileSync("/proc/sys/kernel/random/boot_id", "latin1");
+
 /** The record's lines so far. */
 export function recordOf(dir: string): string[] {
   const file = path.join(dir, "record");
@@ -18,6 +20,13 @@ export async function waitForRecord(
   const file = path.join(dir, "record");
   const text = await waitForFile(file, (all) => predicate(all.split("\n").slice(0, -1)));
   return text.split("\n").slice(0, -1);
+}
+
+/** What fields 3 and 22 of proc(5)'s stat say of a process: its birth record. */
+export function birthOf(pid: number): string {
+  const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
+  const start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[22 - 3];
+  return `${pid} ${start} ${bootId}`;
 }
 
 /** Writes bytes to supervise/control as they are, in one write. */

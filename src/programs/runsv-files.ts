@@ -8,6 +8,7 @@ import {
   type Ends,
   encodeEnds,
   encodeStatus,
+  type State,
   type Status,
   statText,
 } from "../core/status.ts";
@@ -60,10 +61,21 @@ export function openSuperviseFiles(directory: string): SuperviseFiles {
   const lockPath = `${path}/lock`;
   const lock = open(lockPath, sys.O_WRONLY | sys.O_CREAT | sys.O_APPEND | sys.O_NONBLOCK, 0o600);
   if (!tryLock(lock, lockPath)) throw new SysError("lock", errnos.EAGAIN, lockPath);
-  sys.birth(`${path}/runsv.birth`); // for who comes after runsvdir, and who may not open ok
+  writeBirth(path);
   const control = openFifo(`${path}/control`);
   openFifo(`${path}/ok`); // Held open for life: who opens it for writing sees that we are there.
   return { path, lock, control, written: nothingWritten() };
+}
+
+/** For who comes after runsvdir, and who may not open ok. */
+function writeBirth(path: string): void {
+  sys.birth(`${path}/runsv.birth`, 0);
+}
+
+/** The records once more, which a full disk did not take: our own, and that of a child. */
+export function writeBirths(path: string, state: State, child: number): void {
+  writeBirth(path);
+  if (child > 0 && state !== "down") sys.birth(birthFile(path, state), child);
 }
 
 /** supervise may be a link to a directory that a reboot has taken away. */

@@ -21,7 +21,7 @@ export function startBuiltinLogger(who: string, input: number, files: SuperviseF
 
 /** In the child. The lock is held until the birth record is written: see process.c. */
 function prepare(input: number, files: SuperviseFiles): void {
-  sys.birth(birthFile(files.path, "run")); // without /proc there is none, and no takeover
+  sys.birth(birthFile(files.path, "run"), 0); // without /proc there is none, and no takeover
   close(files.lock);
   if (sys.dup2(input, 0) < 0) throw new SysError("dup2", 9, "log pipe");
   if (input !== 0) close(input);

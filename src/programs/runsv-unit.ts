@@ -6,7 +6,13 @@ import { encodeComplaint } from "../core/status.ts";
 import type { Millis, Stamp } from "../core/time.ts";
 import type { Ended } from "../sys/loop.ts";
 import { complain, reasonOf, SysError } from "../sys/posix.ts";
-import { leaveComplaint, type News, type SuperviseFiles, writeStatusFiles } from "./runsv-files.ts";
+import {
+  leaveComplaint,
+  type News,
+  type SuperviseFiles,
+  writeBirths,
+  writeStatusFiles,
+} from "./runsv-files.ts";
 
 /** The service, or its logger. */
 export interface Unit {
@@ -116,7 +122,10 @@ export function newsOf(unit: Unit): News {
 /** A status that cannot be written (disk full, read-only) never stops the service. */
 export function announce(supervisor: Supervisor, unit: Unit, stamped: boolean): void {
   if (stamped) unit.since = now();
-  if (unit.unwrittenUntil !== null) unit.complaint = ""; // it was about this, and is over or not
+  if (unit.unwrittenUntil !== null) {
+    unit.complaint = ""; // it was about this, and is over or not
+    writeBirths(unit.files.path, unit.service.state, unit.service.pid);
+  }
   try {
     writeStatusFiles(unit.files, newsOf(unit));
     unit.unwrittenUntil = null;

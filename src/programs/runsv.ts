@@ -117,11 +117,29 @@ function start(who: string, options: RunsvOptions): Supervisor {
   if (there !== null && !hasLog) complain(sentence(who, "warning", "./log: not a directory."));
   const main = newUnit(false, openSuperviseFiles(""));
   const log = hasLog ? newUnit(true, openSuperviseFiles("log/")) : null;
-  const ends = hasLog ? openLogPipe(who, options.logPipe) : { read: -1, write: -1 };
+  const kept = log === null ? null : (pipeBetween(main, log) ?? options.logPipe);
+  const ends = hasLog ? openLogPipe(who, kept) : { read: -1, write: -1 };
   const supervisor = newSupervisor(who, main, log, ends, signalFd);
   if (supervisor.log !== null) begin(supervisor, supervisor.log);
   begin(supervisor, main);
   return supervisor;
+}
+
+/** The read end of the pipe that a service and its logger still have from a runsv that was killed:
+ * no runsvdir has it, or that one was killed, too. */
+function pipeBetween(main: Unit, log: Unit): number | null {
+  const [service, logger] = [main, log].map(({ files }) =>
+    sys.living(birthFile(files.path, "run")),
+  );
+  const input = `/proc/${logger}/fd/0`;
+  const name = sys.readlink(input); // pipe:[INODE]
+  if (typeof name === "number" || !name.startsWith("pipe:")) return null;
+  if (name !== sys.readlink(`/proc/${service}/fd/1`)) return null;
+  const writer = sys.open(input, sys.O_WRONLY | sys.O_NONBLOCK, 0);
+  if (writer < 0) return null;
+  const read = sys.open(input, sys.O_RDONLY, 0); // does not wait: there is a writer
+  close(writer);
+  return read < 0 ? null : read;
 }
 
 /** runsvdir keeps the read end, so the pipe outlives us: whoever comes after us opens it anew. */

@@ -98,9 +98,11 @@ static const char *after_name(const char *stat) {
 	return paren && paren[1] == ' ' ? paren + 2 : NULL;
 }
 
-/* /proc/self/stat without the name, from its third field on; NULL where there is no /proc. */
-static const char *own_stat(char *text, size_t size) {
-	return read_small("/proc/self/stat", text, size, NULL) < 0 ? NULL : after_name(text);
+/* The stat of a process, or with 0 our own, from its third field on; NULL where there is none. */
+static const char *stat_of(int pid, char *text, size_t size) {
+	char path[32] = "/proc/self/stat";
+	if (pid) snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	return read_small(path, text, size, NULL) < 0 ? NULL : after_name(text);
 }
 
 /* Field `number` of proc(5)'s list, which counts from 1. */
@@ -115,7 +117,7 @@ static char title_area[TITLE_MAX];
 /* A new place for the command line: works at any length, also with no environment. */
 static int move_title(const char *title, size_t size) {
 	char text[1024];
-	const char *stat = own_stat(text, sizeof text);
+	const char *stat = stat_of(0, text, sizeof text);
 	if (!stat) return -1;
 	memcpy(title_area, title, size);
 	struct prctl_mm_map map = {
@@ -296,16 +298,19 @@ static int open_record(const char *path) {
 	return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 }
 
-/* Who this process is, for its supervisor's successor: pid, start time in clock ticks since
- * boot, and which boot, which together name one process for ever. A child writes it before
- * exec, so no program runs that it does not tell of; a failure only costs the takeover. */
-static int write_birth(const char *path) {
+/* Who a process is, for its supervisor's successor: pid, start time in clock ticks since boot,
+ * and which boot, which together name one process for ever. A child writes it before exec, so no
+ * program runs that it does not tell of; a failure only costs the takeover. `child` is one of
+ * ours, whose number nobody else gets before we have reaped it; 0: this process. */
+static int write_birth(const char *path, int child) {
 	char text[1024], boot[64], line[BIRTH_SIZE + 1];
-	const char *stat = own_stat(text, sizeof text);
-	if (!stat || read_small(boot_id_file, boot, sizeof boot, NULL) < 0) return -1;
+	const char *stat = stat_of(child, text, sizeof text);
+	if (!stat || (child && stat_field(stat, 4) != (unsigned long)getpid())) return -1;
+	if (read_small(boot_id_file, boot, sizeof boot, NULL) < 0) return -1;
 	boot[strcspn(boot, "\n")] = 0;
 	/* One length, in place: a full disk takes that, once the file is there. */
-	snprintf(line, sizeof line, "%d %lu %-*s\n", getpid(), stat_field(stat, 22), 64, boot);
+	int pid = child ? child : getpid();
+	snprintf(line, sizeof line, "%d %lu %-*s\n", pid, stat_field(stat, 22), 64, boot);
 	size_t size = BIRTH_SIZE;
 	memset(line + strlen(line), '\n', size - strlen(line));
 	int fd = open_record(path);
@@ -341,13 +346,13 @@ JSValue sys_living(ARGS) {
 	return JS_NewInt32(ctx, found ? pid : 0);
 }
 
-/* birth(path) -> 0 | -errno */
+/* birth(path, child) -> 0 | -errno */
 JSValue sys_birth(ARGS) {
 	UNUSED_ARGS;
 	JSValue result;
 	char *path = path_in(ctx, argv[0], &result);
 	if (!path) return result;
-	result = outcome(ctx, write_birth(path));
+	result = outcome(ctx, write_birth(path, int_in(ctx, argv[1])));
 	give_scratch(ctx, path);
 	return result;
 }
@@ -369,7 +374,7 @@ static int spawn_child(void *data) {
 	}
 	if (spawn->session) setsid(); /* cannot fail: a child leads no group */
 	if (spawn->tty) (void)ioctl(0, TIOCSCTTY, *spawn->tty == 't'); /* no terminal is no fault */
-	if (spawn->birth) (void)write_birth(spawn->birth);
+	if (spawn->birth) (void)write_birth(spawn->birth, 0);
 	spawn->failed = "chdir";
 	if (spawn->cwd && chdir(spawn->cwd) < 0) goto failed;
 	spawn->failed = "execve";

@@ -184,7 +184,7 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(subreaper, 0),
 	SYS_CALL(settitle, 1),
 	SYS_CALL(retitle, 2),
-	SYS_CALL(birth, 1),
+	SYS_CALL(birth, 2),
 	SYS_CALL(living, 1),
 	SYS_CALL(fork, 3),
 	SYS_CALL(spawn, 1),

@@ -146,9 +146,10 @@ declare const sys: {
   settitle(words: readonly Bytes[]): number;
   /** Overwrites bytes of the command line that this process was started with; never beyond it. */
   retitle(at: number, bytes: Bytes): number;
-  /** Writes `PID START BOOT` of this process into a file: START is field 22 of proc(5)'s stat,
-   * clock ticks since boot, BOOT the kernel's boot id. Fails where there is no /proc. */
-  birth(path: Bytes): number;
+  /** Writes `PID START BOOT` of a child of ours, or with 0 of this process, into a file: START is
+   * field 22 of proc(5)'s stat, clock ticks since boot, BOOT the kernel's boot id. Fails where
+   * there is no /proc. */
+  birth(path: Bytes, child: number): number;
   /** The pid of a birth record while that very process lives; 0 when it has ended, the system was
    * booted since, or there is no such record. */
   living(path: Bytes): number;

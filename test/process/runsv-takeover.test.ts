@@ -6,19 +6,22 @@ import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { control, type ServiceStatus, status, until } from "../../src/client/index.ts";
 import {
+  bin,
   faultsBin,
   isAlive,
   kill,
   type Program,
   type StartOptions,
   serviceDir,
+  start,
   startRunsv,
   tempDir,
 } from "../harness.ts";
-import { recordOf, waitForRecord } from "../record.ts";
+import { birthOf, bootId, recordOf, waitForRecord } from "../record.ts";
 
 const forever = "#!/bin/sh\necho start >>record\nexec sleep 600\n";
-const bootId = fs.readFileSync("/proc/sys/kernel/random/boot_id", "latin1");
+
+const asRoot = { skip: process.geteuid?.() !== 0 };
 
 interface Web {
   readonly dir: string;
@@ -50,13 +53,6 @@ async function succeeded(t: TestContext, web: Web, options: StartOptions = {}): 
   const next = startRunsv(t, web.dir, options);
   await until(web.dir, ({ supervised }) => supervised, 10_000);
   return next;
-}
-
-/** What fields 3 and 22 of proc(5)'s stat say of a process: its birth record. */
-function birthOf(pid: number): string {
-  const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
-  const start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[22 - 3];
-  return `${pid} ${start} ${bootId}`;
 }
 
 describe("takeover", { concurrency: true }, () => {
@@ -128,6 +124,36 @@ describe("takeover", { concurrency: true }, () => {
     assert.deepEqual(recordOf(web.dir), ["start", "said"]);
   });
 
+  test("with a logger, and no runsvdir: who comes after either has the same pipe", async (t) => {
+    // The next logger had a pipe of its own, and what the service wrote was lost, or ended it.
+    const says = "#!/bin/sh\ntrap 'echo $$ says' HUP\necho $$\nwhile :; do sleep 0.05; done\n";
+    const dir = serviceDir(tempDir(t), "web", {
+      "run!": says,
+      "log/run!": "#!/bin/sh\nexec cat >>../record\n",
+    });
+    const log = path.join(dir, "log");
+    const isUp = async (who: string, before: number | null = 0): Promise<number> => {
+      const up = await until(who, ({ state, pid }) => state === "run" && pid !== before, 10_000);
+      return up.pid ?? 0;
+    };
+    let runsv = startRunsv(t, dir);
+    let service = await isUp(dir);
+    let logger = await isUp(log);
+    await waitForRecord(dir, (lines) => lines.includes(`${service}`));
+    for (let i = 0; i < 2; i++) {
+      runsv = await succeeded(t, { dir, runsv, before: await status(dir) });
+      await control(log, "term");
+      logger = await isUp(log, logger);
+      await control(dir, "hup");
+      await waitForRecord(dir, (lines) => lines.filter((line) => line.endsWith("says")).length > i);
+    }
+    assert.equal((await status(dir)).pid, service);
+    await control(dir, "term");
+    service = await isUp(dir, service);
+    await waitForRecord(dir, (lines) => lines.includes(`${service}`));
+    assert.equal((await status(log)).pid, logger);
+  });
+
   test("a finish under way is taken over, and ends as it would have", async (t) => {
     const web = await startWeb(t, {
       "finish!":
@@ -189,6 +215,46 @@ describe("takeover", { concurrency: true }, () => {
     await waitForRecord(web.dir, (lines) => lines.join() === "start,start");
     assert.equal(isAlive(after.pid ?? 0), true);
   });
+
+  test(
+    "a disk that was full at the first start: written down once it is not",
+    asRoot,
+    async (t) => {
+      // There were no records, and the next runsv started a second instance.
+      const base = tempDir(t);
+      serviceDir(base, ".", { "web/": "", "run!": "#!/bin/sh\nexec sleep 600\n" });
+      const inside = `mount -t tmpfs -o size=64k none web && cp run web/ || exit
+        mkdir web/log && ln -s ../run web/log/run
+        cat /dev/zero >web/filler 2>/dev/null
+        exec ${bin("runsv")} web`;
+      const runsv = start(t, "/usr/bin/unshare", {
+        args: ["-m", "/bin/sh", "-c", inside],
+        cwd: base,
+      });
+      for (const which of ["", "log/"])
+        await runsv.stderr.waitFor(new RegExp(`unable to write ${which}supervise/.*: out of disk`));
+      const web = path.join(base, "web");
+      const first = `/proc/${runsv.pid}/root${web}`;
+      fs.rmSync(path.join(first, "filler"));
+      const { pid } = await until(first, ({ state }) => state === "run", 10_000);
+      const logger = await until(path.join(first, "log"), ({ state }) => state === "run", 10_000);
+      const dir = `/proc/${pid}/root${web}`;
+      for (const [name, is] of [
+        ["supervise/runsv.birth", runsv.pid],
+        ["log/supervise/runsv.birth", runsv.pid],
+        ["supervise/run.birth", pid],
+        ["log/supervise/run.birth", logger.pid],
+      ] as const) {
+        const record = fs.readFileSync(path.join(dir, name), "latin1");
+        assert.equal(record.replace(/ *\n+$/, "\n"), birthOf(is ?? 0), name);
+      }
+      await killed(runsv);
+      const args = [`--mount=/proc/${pid}/ns/mnt`, bin("runsv"), web];
+      start(t, "/usr/bin/nsenter", { args });
+      await until(dir, ({ supervised }) => supervised, 10_000);
+      assert.equal((await status(dir)).pid, pid);
+    },
+  );
 
   test("killed again and again while it starts, there are never two instances", async (t) => {
     const script = `#!/bin/sh

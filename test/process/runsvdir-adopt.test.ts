@@ -13,10 +13,12 @@ import {
   isAlive,
   kill,
   run,
+  serviceDir,
   start,
   startRunsvdir,
+  waitForFile,
 } from "../harness.ts";
-import { isUp, newScan, runsvNamed, runsvOf, sleeper } from "../tree.ts";
+import { isUp, newScan, removeTree, runsvNamed, runsvOf, sleeper, startFaulty } from "../tree.ts";
 
 interface Left {
   readonly scan: string;
@@ -65,9 +67,15 @@ test("the end of one that was left is noticed at once, and another takes over", 
   await isUp(sleeper(scan, "late"));
   const killed = performance.now();
   kill(runsvs[0] ?? 0, "SIGKILL");
-  await runsvOf(tree, "web0");
+  const next = await runsvOf(tree, "web0");
   assert.ok(performance.now() - killed < 1000, "at once");
   assert.equal((await isUp(web)).pid, pid);
+  const { ino } = fs.statSync(`/proc/${pid}/fd/1`);
+  await eventually("the pipe to the logger, which is the same", () =>
+    fs
+      .readdirSync(`/proc/${next}/fd`)
+      .some((fd) => fs.statSync(`/proc/${next}/fd/${fd}`, { throwIfNoEntry: false })?.ino === ino),
+  );
 });
 
 test("more of them than can be watched at once", async (t) => {
@@ -78,6 +86,63 @@ test("more of them than can be watched at once", async (t) => {
   const gone = webs.map((web) => until(web, ({ supervised }) => !supervised, deadlineMs));
   await Promise.all(gone);
   assert.equal(tree.stderr.text(), "");
+});
+
+test("below another runsvdir, too, which has them as their subreaper", async (t) => {
+  const { dir, scan, services } = newScan(t);
+  const inner = path.join(dir, "inner");
+  const web = sleeper(services, "web");
+  serviceDir(inner, ".", { "web=": "../sv/web" });
+  sleeper(scan, "user", { "run!": `#!/bin/sh\nexec ${bin("runsvdir")} ../../inner\n` });
+  const tree = startRunsvdir(t, scan);
+  const user = await isUp(path.join(scan, "user"));
+  const before = await isUp(web);
+  kill(user.pid, "SIGKILL");
+  const [runsv] = await eventually("another runsvdir", async () => {
+    const { state, pid } = await status(path.join(scan, "user"));
+    return state === "run" && pid !== user.pid && runsvNamed(tree, "web");
+  });
+  assert.ok(runsv !== undefined, "it is the subreaper's");
+  await isUp(sleeper(inner, "late"));
+  assert.deepEqual(await status(web), before);
+  fs.rmSync(path.join(inner, "web"));
+  await until(web, ({ supervised }) => !supervised, deadlineMs);
+  assert.equal(tree.stderr.text(), "");
+});
+
+test("without pidfds: one whose directory is removed is told, and is the only one", async (t) => {
+  // Its record went with the directory: it was taken for one that had ended.
+  const { dir, scan } = newScan(t);
+  const record = path.join(dir, "record");
+  const run = `#!/bin/sh
+echo start >>../../record
+trap 'echo end >>../../record; exit' TERM
+while :; do sleep 0.05; done
+`;
+  const web = sleeper(scan, "web", { "run!": run });
+  const first = startRunsvdir(t, scan);
+  await isUp(web);
+  await waitForFile(record, (text) => text === "start\n");
+  first.signal("SIGKILL");
+  await first.waitForExit();
+  startFaulty(t, scan, ["pidfd_open"]);
+  await isUp(sleeper(scan, "late"));
+  await removeTree(web);
+  await isUp(sleeper(scan, "web", { "run!": run }));
+  await waitForFile(record, (text) => text === "start\nend\nstart\n");
+});
+
+test("a directory that was copied, records and all, gets a runsv of its own", async (t) => {
+  const { scan, webs, runsvs } = await leave(t, 1, "SIGKILL");
+  const [web = ""] = webs;
+  const copy = path.join(scan, "copy");
+  for (const name of ["run", "supervise/runsv.birth"]) {
+    fs.cpSync(path.join(web, name), path.join(scan, ".copy", name));
+  }
+  fs.renameSync(path.join(scan, ".copy"), copy);
+  const tree = startRunsvdir(t, scan);
+  await isUp(copy);
+  assert.notDeepEqual(runsvNamed(tree, "copy"), runsvs);
 });
 
 test("a service of another runsvdir is that one's: said once, and not ended", async (t) => {
