@@ -222,7 +222,7 @@ function leave({ directories, intake }: Logger): number {
 /** Moves what there is into the logs; true when this was the last. */
 function pump(logger: Logger, inputReady: boolean): boolean {
   const { intake, directories } = logger;
-  if (inputReady || hasInput(intake)) lookAfter(logger);
+  lookAfter(logger);
   settle(logger);
   trimJournal(intake, directories);
   const isWanted = !hasInput(intake) || intake.short;
