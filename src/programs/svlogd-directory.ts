@@ -286,9 +286,10 @@ export function isRotationDue(
   now: Millis,
 ): boolean {
   const { config, size, asked } = directory;
+  if (isFull(config, size, lineBytes, midline)) return true;
+  if (midline) return false; // a line is cut for the maximum alone
   const until = ageDeadline(config, size, directory.since);
-  if (asked && size > 0) return true;
-  return isFull(config, size, lineBytes, midline) || (until !== null && until <= now);
+  return (asked && size > 0) || (until !== null && until <= now);
 }
 
 /** When the age of `current` alone makes a rotation due; null: never. */

@@ -44,7 +44,7 @@ const journalMaxBytes = 4 * chunkBytes;
 const bootIdFile = "/proc/sys/kernel/random/boot_id";
 
 export interface Intake {
-  /** False for input that is no pipe: there is no journal. */
+  /** False for input that is no pipe, and where no boot id is known: there is no journal. */
   journaled: boolean;
   fd: number;
   /** The log directory that has the journal. */
@@ -70,7 +70,7 @@ export interface Intake {
 export function newIntake(): Intake {
   const boot = sys.readfile(bootIdFile, 36);
   return {
-    journaled: true,
+    journaled: typeof boot !== "number",
     fd: -1,
     home: "",
     boot: typeof boot === "number" ? "" : boot,
