@@ -39,7 +39,7 @@ function oldTexts(log: string): string[] {
 function slowProcessor(t: TestContext, config: string) {
   const gate = path.join(tempDir(t), "gate");
   assert.equal(spawnSync("mkfifo", [gate]).status, 0);
-  const log = makeLog(t, `${config}!read line <${gate}; tr a-z A-Z | tee -a ../seen\n`);
+  const log = makeLog(t, `${config}!: >../running; read line <${gate}; tr a-z A-Z | tee -a ../seen\n`);
   const release = (): void => {
     fs.writeFileSync(gate, "go\n"); // returns once the processor reads it
   };
@@ -236,7 +236,7 @@ test("a processor ends although its directory could not be opened again", async 
   const other = makeLog(t);
   const program = start(t, svlogd, { args: ["-v", "-l", "10", log, other], stdin: "pipe" });
   write(program, "a\n");
-  await program.stderr.waitFor(/processing/);
+  await waitForFile(path.join(path.dirname(log), "running"));
   const open = () => fs.readdirSync(`/proc/${program.pid}/fd`).length;
   const before = open();
   fs.renameSync(log, `${log}.away`);
