@@ -39,7 +39,8 @@ function oldTexts(log: string): string[] {
 function slowProcessor(t: TestContext, config: string) {
   const gate = path.join(tempDir(t), "gate");
   assert.equal(spawnSync("mkfifo", [gate]).status, 0);
-  const log = makeLog(t, `${config}!: >../running; read line <${gate}; tr a-z A-Z | tee -a ../seen\n`);
+  const work = "tr a-z A-Z | tee -a ../seen";
+  const log = makeLog(t, `${config}!: >../running; read line <${gate}; ${work}\n`);
   const release = (): void => {
     fs.writeFileSync(gate, "go\n"); // returns once the processor reads it
   };
