@@ -25,6 +25,8 @@ export interface LogDirectory {
   /** Messages of what is done. */
   readonly verbose: boolean;
   lock: number;
+  /** The lock's inode. */
+  lockIno: number;
   config: Config;
   /** `current`; -1 while there is none. */
   fd: number;
@@ -120,7 +122,7 @@ export function openDirectory(name: string, verbose: boolean, work?: Work): LogD
   };
 }
 
-type Taken = Pick<LogDirectory, "lock" | "config" | "label" | "begun">;
+type Taken = Pick<LogDirectory, "lock" | "lockIno" | "config" | "label" | "begun">;
 
 function takeDirectory(name: string, verbose: boolean): Taken {
   const there = demand(
@@ -138,25 +140,27 @@ function takeDirectory(name: string, verbose: boolean): Taken {
   const locked = sys.flock(lock, sys.LOCK_EX | sys.LOCK_NB);
   if (locked < 0) close(lock);
   demand(locked, "lock directory", name);
+  const made = sys.fstat(lock);
+  const lockIno = typeof made === "number" ? 0 : made.ino;
   const names = sys.readdir(name);
   const label = typeof names === "number" ? "" : lastLabel(names);
-  return { lock, config: readConfig(name, verbose), label, begun: false };
+  return { lock, lockIno, config: readConfig(name, verbose), label, begun: false };
 }
 
-/** True when `current` is not the file any more that has its name, or has none: somebody has
- * removed or replaced it, or the directory. */
-export function isGone({ name, fd, dev, ino }: LogDirectory): boolean {
-  if (fd < 0) return false;
-  const stat = sys.stat(`${name}/current`);
+/** True when `current`, or the lock while there is none, is not the file any more that has its
+ * name: somebody has removed or replaced it, or the directory. */
+export function isGone({ name, lock, lockIno, fd, dev, ino }: LogDirectory): boolean {
+  if (lock < 0) return false;
+  const stat = sys.stat(`${name}/${fd < 0 ? "lock" : "current"}`);
   if (typeof stat === "number") return stat === -errnos.ENOENT || stat === -errnos.ENOTDIR;
-  return stat.dev !== dev || stat.ino !== ino;
+  return fd < 0 ? stat.ino !== lockIno : stat.dev !== dev || stat.ino !== ino;
 }
 
 /** Lets go of a directory whose files are not what they were. */
 export function abandonDirectory(directory: LogDirectory): void {
   const { name, fd } = directory;
-  warn("current was removed or replaced", name);
-  close(fd);
+  warn(`${fd < 0 ? "lock" : "current"} was removed or replaced`, name);
+  if (fd >= 0) close(fd);
   directory.fd = -1;
   giveUpLock(directory);
 }
@@ -189,7 +193,9 @@ function readConfig(name: string, verbose: boolean): Config {
 export function currentPlace(directory: LogDirectory): Place | null {
   const stat = sys.stat(`${directory.name}/current`);
   if (stat === -errnos.ENOENT) return null;
-  return demandValue(stat, "stat current", directory.name);
+  const place = demandValue(stat, "stat current", directory.name);
+  // One that was closed as complete has nothing to be undone, whatever an old journal says.
+  return (place.mode & executable) === 0 ? place : null;
 }
 
 /** Takes back what a killed svlogd had written after its last commit. */
@@ -280,9 +286,10 @@ export function isRotationDue(
   now: Millis,
 ): boolean {
   const { config, size, asked } = directory;
+  if (isFull(config, size, lineBytes, midline)) return true;
+  if (midline) return false; // a line is cut for the maximum alone
   const until = ageDeadline(config, size, directory.since);
-  if (asked && size > 0) return true;
-  return isFull(config, size, lineBytes, midline) || (until !== null && until <= now);
+  return (asked && size > 0) || (until !== null && until <= now);
 }
 
 /** When the age of `current` alone makes a rotation due; null: never. */

@@ -18,7 +18,14 @@
 //   cut the journal | commit:  only while all of it is done. `done` behind its end means this.
 //
 // What is no pipe is read without all this.
-import { decodeCommit, encodeCommit, headerBytes, recover } from "../core/journal.ts";
+import {
+  decodeCommit,
+  encodeCommit,
+  headerBytes,
+  type Place,
+  type Recovery,
+  recover,
+} from "../core/journal.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
 import { close, complain } from "../sys/posix.ts";
 import {
@@ -37,7 +44,7 @@ const journalMaxBytes = 4 * chunkBytes;
 const bootIdFile = "/proc/sys/kernel/random/boot_id";
 
 export interface Intake {
-  /** False for input that is no pipe: there is no journal. */
+  /** False for input that is no pipe, and where no boot id is known: there is no journal. */
   journaled: boolean;
   fd: number;
   /** The log directory that has the journal. */
@@ -63,7 +70,7 @@ export interface Intake {
 export function newIntake(): Intake {
   const boot = sys.readfile(bootIdFile, 36);
   return {
-    journaled: true,
+    journaled: typeof boot !== "number",
     fd: -1,
     home: "",
     boot: typeof boot === "number" ? "" : boot,
@@ -83,70 +90,110 @@ function journalPath(directory: string): string {
   return `${directory}/pending`;
 }
 
-/** Opens the journal, one that is left over or a new one in the first directory, and takes back
- * what is in the logs without being counted. No `current` is open yet. */
+/** Opens the journal: ours, one that is left over, or a new one in the first directory, and takes
+ * back what is in the logs without being counted. No `current` is open yet. What is only in a
+ * journal that somebody has removed or moved away is taken along; on Trouble it is still there. */
 export function openJournal(intake: Intake, directories: readonly LogDirectory[]): void {
+  const isNamed = hasName(intake);
+  const isUsed = directories.some(({ name }) => name === intake.home);
   // A directory that is not used any more keeps a journal only if something is in it.
-  if (!hasInput(intake) && !directories.some(({ name }) => name === intake.home)) {
-    removeJournal(intake);
-  }
-  const rest = orphanedInput(intake);
-  closeJournal(intake);
-  const [first] = directories;
-  const leftover = directories.find(({ name }) => typeof sys.lstat(journalPath(name)) !== "number");
-  const home = (leftover ?? first)?.name ?? "";
+  if (isNamed && !isUsed && !hasInput(intake)) removeJournal(intake);
+  const rest = isNamed ? "" : undoneInput(intake);
+  const home = isNamed && isUsed ? intake.home : newHome(directories);
   const flags = sys.O_RDWR | sys.O_CREAT | sys.O_NONBLOCK;
-  intake.home = home;
-  intake.fd = demand(sys.open(journalPath(home), flags, 0o600), "open pending", home);
-  const header = sys.readfile(journalPath(home), headerBytes);
-  const stat = sys.fstat(intake.fd);
-  if (typeof header === "number") throw new Trouble("read pending", home, -header);
-  if (typeof stat === "number") throw new Trouble("stat pending", home, -stat);
-  const places = directories.map(currentPlace);
-  const { fresh, done, end, midline, cuts } = recover(
-    decodeCommit(header),
+  const fd = demand(sys.open(journalPath(home), flags, 0o600), "open pending", home);
+  try {
+    takeOver(intake, { fd, home }, directories, rest);
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+  if (!isNamed && intake.fd >= 0) sys.ftruncate(intake.fd, 0); // should it come back, it is old
+  closeJournal(intake);
+  Object.assign(intake, { fd, home, from: 0, to: 0, short: false });
+  for (const { name } of directories) if (name !== home) removeIfDone(name, intake.boot);
+}
+
+type Journal = Pick<Intake, "fd" | "home">;
+
+/** Does what a journal says, and puts the input behind it that only another one has. */
+function takeOver(
+  intake: Intake,
+  journal: Journal,
+  directories: readonly LogDirectory[],
+  rest: string,
+): void {
+  const { fd, home } = journal;
+  const { fresh, done, end, midline, cuts, size } = readJournal(
+    home,
     intake.boot,
-    stat.size,
-    places,
+    directories.map(currentPlace),
   );
   directories.forEach((directory, index) => {
     const cut = cuts[index];
     if (typeof cut === "number") cutCurrent(directory, cut);
   });
-  if (fresh || end < stat.size)
-    demand(sys.ftruncate(intake.fd, fresh ? 0 : end), "truncate pending", home);
-  intake.end = end;
+  if (fresh || end < size) demand(sys.ftruncate(fd, fresh ? 0 : end), "truncate pending", home);
+  const known = { boot: intake.boot, done, midline: fresh ? intake.midline : midline, files: [] };
+  if (rest !== "") {
+    putText(journal, encodeCommit({ ...known, end }), 0); // half of the rest counts as nothing
+    putText(journal, rest, end);
+    putText(journal, encodeCommit(known), 0);
+  }
+  intake.end = end + rest.length;
   intake.done = done;
-  intake.midline = fresh ? intake.midline : midline;
-  intake.from = 0;
-  intake.to = 0;
-  intake.short = false;
-  if (rest !== "") intake.end += putInput(intake, rest, end);
+  intake.midline = known.midline;
 }
 
-/** What is only in a journal that has no name any more: somebody has removed it. */
-function orphanedInput(intake: Intake): string {
-  const { fd, home } = intake;
-  if (fd < 0 || intake.done >= intake.end) return "";
+/** What there is to be done for a directory's journal, and its size. */
+function readJournal(
+  home: string,
+  boot: string,
+  places: readonly (Place | null)[],
+): Recovery & { readonly size: number } {
+  const path = journalPath(home);
+  const header = sys.readfile(path, headerBytes);
+  const stat = sys.stat(path);
+  if (typeof header === "number") throw new Trouble("read pending", home, -header);
+  if (typeof stat === "number") throw new Trouble("stat pending", home, -stat);
+  return { ...recover(decodeCommit(header), boot, stat.size, places), size: stat.size };
+}
+
+/** The directory that has a journal, or the first one. */
+function newHome(directories: readonly LogDirectory[]): string {
+  const leftover = directories.find(({ name }) => typeof sys.lstat(journalPath(name)) !== "number");
+  return (leftover ?? directories[0])?.name ?? "";
+}
+
+/** Removes a journal that is not used, unless there is input in it for a later svlogd. */
+function removeIfDone(home: string, boot: string): void {
+  if (typeof sys.lstat(journalPath(home)) === "number") return;
+  const { done, end } = readJournal(home, boot, []);
+  if (done >= end) sys.unlink(journalPath(home));
+}
+
+/** False when somebody has removed the journal, or its directory. */
+function hasName({ fd, home }: Intake): boolean {
   const ours = sys.fstat(fd);
   const named = sys.stat(journalPath(home));
-  const isSame =
-    typeof ours !== "number" &&
-    typeof named !== "number" &&
-    ours.ino === named.ino &&
-    ours.dev === named.dev;
-  if (isSame) return "";
+  if (typeof ours === "number" || typeof named === "number") return false;
+  return ours.ino === named.ino && ours.dev === named.dev;
+}
+
+/** What the journal has that is not in the logs. */
+function undoneInput(intake: Intake): string {
+  if (intake.fd < 0 || intake.done >= intake.end) return "";
   intake.from = 0;
   intake.to = 0;
   loadInput(intake);
   return bytesOf(intake.buffer, intake.from, intake.to);
 }
 
-/** Puts input into the journal; its size. */
-function putInput({ fd, home }: Intake, text: string, offset: number): number {
+/** Puts all of a text into a journal. */
+function putText({ fd, home }: Journal, text: string, offset: number): void {
   const size = demand(sys.pwrite(fd, text, offset), "write to pending", home);
-  if (size < text.length) throw new Trouble("write to pending", home, errnos.ENOSPC);
-  return size;
+  if (size >= text.length) return;
+  throw new Trouble("write to pending", home, errnos.ENOSPC);
 }
 
 /** bytes[from, to) as a string. */
@@ -187,7 +234,7 @@ export function takeInput(intake: Intake, size: number): boolean {
     return moved > 0;
   }
   if (moved === -errnos.EAGAIN || moved === -errnos.EINTR) return true;
-  if (diskErrors.includes(-moved)) throw new Trouble("write to pending", intake.home, -moved);
+  if (!spliceErrors.includes(-moved)) throw new Trouble("write to pending", intake.home, -moved);
   dropJournal(intake); // stdin is no pipe, or the file system cannot do it
   return readInput(intake, room);
 }
@@ -201,13 +248,8 @@ export function dropJournal(intake: Intake): void {
   intake.end = headerBytes;
 }
 
-const diskErrors: readonly number[] = [
-  errnos.ENOSPC,
-  errnos.EDQUOT,
-  errnos.EFBIG,
-  errnos.EIO,
-  errnos.ENOMEM,
-];
+/** All others are of the disk, which may get better. */
+const spliceErrors: readonly number[] = [errnos.EINVAL, errnos.ENOSYS, errnos.EPERM, errnos.EBADF];
 
 function readInput(intake: Intake, size: number): boolean {
   const { buffer, from, to } = intake;
@@ -268,9 +310,7 @@ function writeCommit(
     size: written ?? size,
   }));
   const extent = end === undefined ? { done } : { done, end };
-  const record = encodeCommit({ boot, ...extent, midline, files });
-  const size = demand(sys.pwrite(fd, record, 0), "write to pending", home);
-  if (size < record.length) throw new Trouble("write to pending", home, errnos.ENOSPC);
+  putText({ fd, home }, encodeCommit({ boot, ...extent, midline, files }), 0);
 }
 
 /** Gives back the space of a journal that has grown. */
@@ -285,10 +325,10 @@ export function emptyJournal(intake: Intake, directories: readonly LogDirectory[
   if (!intake.journaled || done === headerBytes || done - headerBytes < end - done) return false;
   const rest = end - done;
   if (rest > 0) moveInput(intake, directories);
+  intake.stale = true; // until the commit has it, nothing may be added
+  demand(sys.ftruncate(intake.fd, headerBytes + rest), "truncate pending", home);
   intake.done = headerBytes;
   intake.end = headerBytes + rest;
-  intake.stale = true; // until the commit has it, nothing may be added
-  demand(sys.ftruncate(intake.fd, intake.end), "truncate pending", home);
   commitInput(intake, directories, 0, midline);
   return true;
 }
@@ -298,6 +338,6 @@ export function emptyJournal(intake: Intake, directories: readonly LogDirectory[
 function moveInput(intake: Intake, directories: readonly LogDirectory[]): void {
   loadInput(intake);
   const { buffer, from, to, midline } = intake;
-  putInput(intake, bytesOf(buffer, from, to), headerBytes);
+  putText(intake, bytesOf(buffer, from, to), headerBytes);
   writeCommit(intake, directories, headerBytes, midline, headerBytes + to - from);
 }

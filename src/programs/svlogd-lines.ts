@@ -4,7 +4,7 @@ import { complaintMs } from "../core/limits.ts";
 import { type Config, prefixMaxBytes } from "../core/logconfig.ts";
 import { hardRoom, isFull, softRoom } from "../core/rotate.ts";
 import { judge, type Verdict } from "../core/selection.ts";
-import { labelText, utcText } from "../core/time.ts";
+import { labelText, type Millis, utcText } from "../core/time.ts";
 import type { LogDirectory } from "./svlogd-directory.ts";
 import { bytesOf, chunkBytes, type Intake } from "./svlogd-intake.ts";
 import type { Options } from "./svlogd-options.ts";
@@ -14,18 +14,21 @@ const stampMaxBytes = 32;
 /** A whole chunk without a newline fits behind a stamp, and so does one of short lines. */
 const outputBytes = 2 * chunkBytes + stampMaxBytes + prefixMaxBytes;
 
+/** A pipe that can be written to has room for so much. */
+const pipeBytes = 4096;
+
 /** What is needed to make lines. */
 export interface Lines {
   readonly options: Options;
   readonly intake: Intake;
   /** What has been made. */
   readonly output: Uint8Array;
-  /** Where packets are sent from; null: not tried yet. */
-  socket: number | null;
+  /** Where packets are sent from; negative while there is none. */
+  socket: number;
 }
 
 export function newLines(options: Options, intake: Intake): Lines {
-  return { options, intake, output: sys.buffer(outputBytes), socket: null };
+  return { options, intake, output: sys.buffer(outputBytes), socket: -1 };
 }
 
 /** Input as it goes into one log. */
@@ -216,16 +219,25 @@ function announceLine(
   if (!alert && (!log || address === null)) return;
   const { output, options } = lines;
   const size = makeAlert(lines, stamp + directory.config.prefix, at, end);
-  if (alert && sys.canwrite(2, options.lossy ? 0 : complaintMs)) sys.write(2, output, 0, size);
+  if (alert) alertOnce(output, size, options.lossy ? 0 : complaintMs);
   if (!log || address === null) return;
-  lines.socket ??= sys.udpsocket();
+  if (lines.socket < 0) lines.socket = sys.udpsocket();
   const sent =
     lines.socket < 0
       ? lines.socket
       : sys.sendto(lines.socket, output, 0, size, address.ip, address.port);
-  if (sent >= 0) return;
+  if (sent >= 0 || directory.retryAt !== null) return;
   const what = lines.socket < 0 ? "no udp socket available" : "failure sending through udp";
   directory.notes += `warning: ${what}: ${bytesOf(output, 0, size)}`;
+}
+
+/** Writes a message to standard error, or so much of it as can be within a time. */
+function alertOnce(message: Uint8Array, size: number, waitMs: Millis): void {
+  for (let at = 0; at < size && sys.canwrite(2, waitMs); ) {
+    const end = Math.min(size, at + pipeBytes);
+    if (sys.write(2, message, at, end) < 0) return;
+    at = end;
+  }
 }
 
 /** Makes the message about a line: no more of it than patterns see. Its size. */

@@ -22,7 +22,6 @@ export function startProcessor(directory: LogDirectory, now: Millis): void {
   if (labelOf(file) !== work.label) {
     work.label = labelOf(file);
     work.failures = 0;
-    work.since = now;
   }
   try {
     work.pid = spawnProcessor(directory, file);
@@ -78,8 +77,8 @@ export function onProcessorEnd(directory: LogDirectory, status: number, now: Mil
   try {
     if (isSuccess(status)) takeOver(directory, output, now);
     else {
-      warn("processor failed, restart", name);
       fail(directory, now);
+      warn("processor failed, restart", name);
     }
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
@@ -102,6 +101,7 @@ function takeOver(directory: LogDirectory, output: number, now: Millis): void {
   if (renamed < 0) warn(`unable to rename state: ${name}`, reason(-renamed));
   inform(directory, `processed: ${path}.s`);
   work.label = "";
+  work.since = now;
   work.startAt = gone < 0 && gone !== -errnos.ENOENT ? retryTime(directory, now) : now;
 }
 

@@ -6,7 +6,7 @@ import { diskRetryMs, processorPatienceMs } from "../core/limits.ts";
 import { errnos, sentence } from "../core/message.ts";
 import type { Millis } from "../core/time.ts";
 import { type Outcome, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
-import { complain } from "../sys/posix.ts";
+import { close, complain } from "../sys/posix.ts";
 import {
   abandonDirectory,
   closeDirectory,
@@ -41,6 +41,8 @@ const who = "svlogd";
 
 interface Logger extends Writer {
   readonly signalFd: number;
+  /** Directories that could not be opened again, whose processors still run. */
+  lost: readonly LogDirectory[];
   /** Something is wrong with a disk, or a processor is behind: when to try again. */
   retryAt: Millis | null;
   /** Told to end, at the end of the line. */
@@ -60,6 +62,7 @@ export function main(argv: readonly string[]): Outcome {
   const logger: Logger = {
     ...{ options, signalFd, intake, lines: newLines(options, intake) },
     directories: openDirectories(options, []),
+    lost: [],
     ...{ ready: false, retryAt: null, ending: false, ended: false, leaveAt: null },
   };
   return runTurns({ who, state: logger, fds: descriptors, deadline: nextDeadline, turn });
@@ -102,7 +105,9 @@ function nextDeadline({ directories, intake, retryAt, leaveAt }: Logger): Millis
     const { work } = directory;
     if (work.pid === 0) first = earlier(first, work.startAt);
     if (directory.retryAt !== null) first = earlier(first, outDeadline(intake, directory));
-    else if (retryAt === null) first = earlier(first, rotationDeadline(directory));
+    else if (retryAt === null && !intake.midline) {
+      first = earlier(first, rotationDeadline(directory));
+    }
   }
   return first;
 }
@@ -191,10 +196,27 @@ function onSignal(logger: Logger, number: number): void {
       inform("sighangup");
       if (logger.leaveAt !== null) break;
       for (const directory of directories) closeDirectory(directory);
-      logger.directories = openDirectories(options, directories);
+      reopen(logger);
       logger.ready = false;
       logger.retryAt = null;
       break;
+  }
+}
+
+function reopen(logger: Logger): void {
+  const before = [...logger.directories, ...logger.lost];
+  logger.directories = openDirectories(logger.options, before);
+  const works = logger.directories.map(({ work }) => work);
+  logger.lost = before.filter(({ work }) => work.pid !== 0 && !works.includes(work));
+}
+
+/** What such a processor has made is made again, should its directory come back. */
+function reapLost({ lost }: Logger, pid: number): void {
+  for (const { work } of lost) {
+    if (work.pid !== pid) continue;
+    close(work.output);
+    work.pid = 0;
+    work.startAt = 0;
   }
 }
 
@@ -203,7 +225,10 @@ function reapProcessors(logger: Logger): void {
   for (let ended = reap(); ended !== null; ended = reap()) {
     const { pid, status } = ended;
     const directory = logger.directories.find(({ work }) => work.pid === pid);
-    if (directory === undefined) continue;
+    if (directory === undefined) {
+      reapLost(logger, pid);
+      continue;
+    }
     onProcessorEnd(directory, status, now);
     if (logger.retryAt !== null) logger.retryAt = now; // a log may have waited for this
     if (logger.leaveAt !== null) logger.leaveAt = now + processorPatienceMs;
@@ -222,7 +247,7 @@ function leave({ directories, intake }: Logger): number {
 /** Moves what there is into the logs; true when this was the last. */
 function pump(logger: Logger, inputReady: boolean): boolean {
   const { intake, directories } = logger;
-  if (inputReady || hasInput(intake)) lookAfter(logger);
+  lookAfter(logger);
   settle(logger);
   trimJournal(intake, directories);
   const isWanted = !hasInput(intake) || intake.short;
@@ -234,7 +259,10 @@ function pump(logger: Logger, inputReady: boolean): boolean {
     while (writePart(logger)) {}
     settle(logger); // a log that has become full is put aside now, not with the next line
   }
-  if (logger.ended && intake.midline) endLine(logger);
+  if (logger.ended && intake.midline) {
+    endLine(logger);
+    settle(logger);
+  }
   for (const directory of directories) if (directory.size === 0) directory.asked = false;
   return logger.ended || isLineEnded(logger);
 }

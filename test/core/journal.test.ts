@@ -53,7 +53,7 @@ function textOf(disk: Disk, directory: number): string {
 
 function place(disk: Disk, directory: number) {
   const current = disk.current[directory];
-  if (!current) return null;
+  if (!current || current.clean) return null; // closed as complete, nothing is undone in it
   return { dev: 1, ino: current.ino, size: (disk.inodes.get(current.ino) ?? "").length };
 }
 

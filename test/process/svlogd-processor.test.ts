@@ -4,6 +4,9 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
+import { defaultConfig } from "../../src/core/logconfig.ts";
+import type { LogDirectory } from "../../src/programs/svlogd-directory.ts";
+import { startProcessor } from "../../src/programs/svlogd-processor.ts";
 import { bin, eventually, run, start, tempDir, waitForFile } from "../harness.ts";
 import {
   current,
@@ -36,7 +39,8 @@ function oldTexts(log: string): string[] {
 function slowProcessor(t: TestContext, config: string) {
   const gate = path.join(tempDir(t), "gate");
   assert.equal(spawnSync("mkfifo", [gate]).status, 0);
-  const log = makeLog(t, `${config}!read line <${gate}; tr a-z A-Z | tee -a ../seen\n`);
+  const work = "tr a-z A-Z | tee -a ../seen";
+  const log = makeLog(t, `${config}!: >../running; read line <${gate}; ${work}\n`);
   const release = (): void => {
     fs.writeFileSync(gate, "go\n"); // returns once the processor reads it
   };
@@ -209,4 +213,44 @@ test("what is put aside together with the end of the input is processed", async 
   program.signal("SIGCONT");
   assert.equal((await program.waitForExit()).code, 0);
   assert.deepEqual(oldTexts(log), ["A\n"]);
+});
+
+test("a processor is behind from the last file that it has done, whichever it tries", (t) => {
+  const label = "@400000000000000000000000";
+  const sys = {
+    readdir: () => [`${label}.u`],
+    open: () => -5,
+    unlink: () => 0,
+    canwrite: () => false,
+    getpid: () => 1,
+  };
+  Object.assign(globalThis, { sys, FAULTS: false });
+  t.after(() => Object.assign(globalThis, { sys: undefined }));
+  const work = { pid: 0, label: "", output: -1, failures: 0, since: 7, startAt: 0 };
+  const config = { ...defaultConfig, processor: "false" };
+  startProcessor({ name: "log", config, work } as unknown as LogDirectory, 1000);
+  assert.deepEqual([work.label, work.failures, work.since], [label, 1, 7]);
+});
+
+test("a processor ends although its directory could not be opened again", async (t) => {
+  const { log, release } = slowProcessor(t, "s10\n");
+  const other = makeLog(t);
+  const program = start(t, svlogd, { args: ["-v", "-l", "10", log, other], stdin: "pipe" });
+  write(program, "a\n");
+  await waitForFile(path.join(path.dirname(log), "running"));
+  const open = () => fs.readdirSync(`/proc/${program.pid}/fd`).length;
+  const before = open();
+  fs.renameSync(log, `${log}.away`);
+  program.signal("SIGHUP");
+  await program.stderr.waitFor(/unable to open log directory/);
+  await program.stderr.waitFor(/append:/);
+  release();
+  await program.stderr.waitFor(/sigchild/);
+  await eventually("its descriptors are closed", () => open() <= before - 3); // lock, current, .t
+  fs.renameSync(`${log}.away`, log);
+  program.signal("SIGHUP");
+  await eventually("it is processed again", () => program.stderr.lines().filter(isProcessing)[1]);
+  release();
+  await rotated(log, 1, ".s");
+  assert.equal(textOf(log), "A\n");
 });

@@ -1,5 +1,6 @@
 // svlogd looks at lines: patterns, copies on standard error and by UDP.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import * as fs from "node:fs";
@@ -176,4 +177,17 @@ test("what waits to be judged does not keep the journal from being emptied", asy
   writeAll(writer, "d\neven\n");
   await waitForFile(path.join(log, "current"), (text) => text.length === lines.length + 5);
   assert.equal(read(log) === `${lines}even\n`, true);
+});
+
+test("a long alert that nobody reads does not stop the log", async (t) => {
+  const log = makeLog(t, "s0\ne*\n");
+  const fifo = path.join(log, "fifo");
+  assert.equal(spawnSync("mkfifo", [fifo]).status, 0);
+  const unread = fs.openSync(fifo, "r+");
+  t.after(() => fs.closeSync(unread));
+  const script = 'exec "$0" -L -b 20000 -l 10000 "$1" 2>"$1/fifo"';
+  const program = start(t, "/bin/sh", { args: ["-c", script, svlogd, log], stdin: "pipe" });
+  const lines = `${"x".repeat(9000)}\n`.repeat(20); // a pipe holds seven
+  write(program, lines);
+  await waitForFile(path.join(log, "current"), (text) => text.length === lines.length);
 });
