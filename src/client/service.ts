@@ -98,6 +98,25 @@ function endsOf(dir: ServiceDir): Pick<ServiceStatus, "exit" | "restarts"> {
   return { exit, restarts: ends.restarts };
 }
 
+/** One look at the files. */
+interface Look {
+  readonly supervised: boolean;
+  readonly ends: Pick<ServiceStatus, "exit" | "restarts">;
+  readonly bytes: string;
+}
+
+async function look(dir: ServiceDir): Promise<Look> {
+  const supervised = await isSupervised(dir); // first: what a runsv writes last is then read
+  const ends = endsOf(dir);
+  return { supervised, ends, bytes: await readFile(under(dir, "supervise/status"), "latin1") };
+}
+
+/** Where nobody was there before the status was read, it may be that of who has come since. */
+async function lookTwice(dir: ServiceDir): Promise<Look> {
+  const first = await look(dir);
+  return first.supervised || !(await isSupervised(dir)) ? first : look(dir);
+}
+
 /**
  * The status of the service now.
  *
@@ -105,16 +124,9 @@ function endsOf(dir: ServiceDir): Pick<ServiceStatus, "exit" | "restarts"> {
  * the last status comes with `supervised: false`.
  */
 export async function status(dir: ServiceDir): Promise<ServiceStatus> {
-  let bytes: string;
-  let supervised: boolean;
-  let ends: Pick<ServiceStatus, "exit" | "restarts">;
-  try {
-    supervised = await isSupervised(dir); // first: what a runsv writes last is then read
-    ends = endsOf(dir);
-    bytes = await readFile(under(dir, "supervise/status"), "latin1");
-  } catch (error) {
+  const { bytes, supervised, ends } = await lookTwice(dir).catch(async (error) => {
     throw await explained(dir, "read the status of", error);
-  }
+  });
   const record = decodeStatus(bytes);
   if (record === null) {
     const what = `${quoted(dir)}: supervise/status has ${bytes.length} bytes and is no record`;
