@@ -114,10 +114,17 @@ export function writeAll(fd: number, bytes: string, path: string): void {
   while (rest !== "") rest = rest.slice(checked("write", sys.write(fd, rest), path));
 }
 
-/** Replaces a file in one step: a reader sees the old bytes or the new ones. */
+/** Replaces a file in one step: a reader sees the old bytes or the new ones. What has the name of
+ * the next one goes: half a file, or whatever somebody has put there for us to write to. */
 export function replaceFile(path: string, bytes: string, mode: number): void {
   const next = `${path}.new`;
-  const fd = open(next, sys.O_WRONLY | sys.O_CREAT | sys.O_TRUNC | sys.O_NONBLOCK, mode);
+  const flags = sys.O_WRONLY | sys.O_CREAT | sys.O_EXCL;
+  let fd = sys.open(next, flags, mode);
+  if (fd === -errnos.EEXIST) {
+    sys.unlink(next);
+    fd = sys.open(next, flags, mode);
+  }
+  checked("open", fd, next);
   try {
     writeAll(fd, bytes, next);
   } catch (error) {

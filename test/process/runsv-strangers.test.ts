@@ -99,9 +99,20 @@ describe("supervise/ of somebody else", { concurrency: true }, () => {
     const { pid } = await isUp(dir);
     makeFifo(dir, "status.new");
     kill(pid, "SIGKILL");
-    await runsv.stderr.waitFor(/: warning: unable to open supervise\/status.new: /);
+    await until(dir, (it) => it.state === "run" && it.pid !== pid, deadlineMs);
     runsv.signal("SIGTERM");
     assert.deepEqual(await runsv.waitForExit(), { code: 0, signal: null });
+    assert.equal(runsv.stderr.text(), "");
+  });
+
+  test("runsv: a link in the place of status.new is not followed", async (t) => {
+    const dir = serviceDir(tempDir(t), "web", { "run!": forever, victim: "whole" });
+    startRunsv(t, dir);
+    const { pid } = await isUp(dir);
+    fs.symlinkSync("../victim", path.join(dir, "supervise/status.new"));
+    kill(pid, "SIGKILL");
+    await until(dir, (it) => it.state === "run" && it.pid !== pid, deadlineMs);
+    assert.equal(fs.readFileSync(path.join(dir, "victim"), "latin1"), "whole");
   });
 
   test("runsv: nobody's record names a process of root, which hears nothing", asRoot, async (t) => {
