@@ -256,8 +256,9 @@ other_child() {
 	[ -n "$_child" ] && [ "$_child" != "$2" ]
 }
 
-# titled PID TEXT: it is in what ps shows of that process.
-titled() { grep -q "$2" "/proc/$1/cmdline"; }
+# titled PID TEXT: it is in what ps shows of a runsvdir, with ~ for the end of a line, as Debian's
+# writes there character by character. Before its exec it is a shell, with all of this in its title.
+titled() { tr '\0\n' '|~' <"/proc/$1/cmdline" | grep -q "^runsvdir|.*$2"; }
 
 # session PID: whose group and session it is in.
 session() {

@@ -138,14 +138,14 @@ const log: readonly Scenario[] = [
   {
     what: "a log in the title",
     line: `service all/web 'echo hello >&2; exec sleep 600'
-      bg runsvdir all 'log: ...........................'; eventually titled $pid hello
+      bg runsvdir all 'log: ...........................'; eventually titled $pid hello~
       tr '\\0' '|' </proc/$pid/cmdline`,
   },
   {
     what: "a log that is full",
     line: `service all/web 'for i in 1 2 3 4 5 6 7 8 9; do echo line$i >&2; done
       exec sleep 600'; bg runsvdir all 'log: ...........................'
-      eventually titled $pid line9; tr '\\0' '|' </proc/$pid/cmdline`,
+      eventually titled $pid line9~; tr '\\0' '|' </proc/$pid/cmdline`,
   },
 ];
 
