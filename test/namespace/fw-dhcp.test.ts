@@ -1,5 +1,6 @@
 // The services fw and dhcp_IF of sv/, from the lease to the address, route and resolver, and back.
 import assert from "node:assert/strict";
+import * as fs from "node:fs";
 import { type TestContext, test } from "node:test";
 import { waitForFile } from "../harness.ts";
 import { inNetworks, type Network, type NetworkOptions, startNetwork } from "../network.ts";
@@ -47,6 +48,39 @@ for (const [tools, isBusybox] of [
     await waitForFile(network.place("etc/resolv.conf"), isEmpty);
   });
 }
+
+test("what conf of dhcp says goes before what the server says", inNetworks, async (t) => {
+  const network = await startNetwork(t, {
+    services: { fw: "fw", dhcp_eth0: "dhcp_IF" },
+    files: {
+      "dhcp_eth0/down": "",
+      "dhcp_eth0/conf/router": "",
+      "dhcp_eth0/conf/dns": "10.9.0.7 10.9.0.8\n",
+    },
+  });
+  await network.serveDhcp(lease);
+  await network.run("sv", "u", "dhcp_eth0");
+  const resolver = await waitForFile(network.place("etc/resolv.conf"), (text) => text !== "");
+  assert.equal(resolver, "nameserver 10.9.0.7\nnameserver 10.9.0.8\n");
+  await network.rests("fw");
+  assert.ok((await network.run("ip", "-4", "addr")).stdout.includes("10.9.0.50/24"));
+  assert.doesNotMatch((await network.run("ip", "route")).stdout, /default/);
+});
+
+test("what a hostile server says is no command", inNetworks, async (t) => {
+  const network = await startNetwork(t, {
+    services: { fw: "fw", dhcp_eth0: "dhcp_IF" },
+    files: { "dhcp_eth0/down": "" },
+  });
+  const evil = "$(>/run/evil);>/run/evil";
+  await network.serveDhcp([...lease, `option domain ${evil}`, `option search ${evil}`]);
+  await network.run("sv", "u", "dhcp_eth0");
+  await waitForFile(network.place("etc/resolv.conf"), (text) => text !== "");
+  await network.rests("fw");
+  const resolver = fs.readFileSync(network.place("etc/resolv.conf"), "latin1");
+  assert.equal(resolver, "nameserver 10.9.0.1\n");
+  assert.ok(!fs.existsSync(network.place("run/evil")));
+});
 
 test("a client that was killed leaves no address", inNetworks, async (t) => {
   const network = await startLeased(t);

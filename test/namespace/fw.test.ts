@@ -119,7 +119,7 @@ test("an interface that fails keeps no other from being set", inNetworks, async 
 test("a hostile lease is data, and bad data", inNetworks, async (t) => {
   const network = await startNetwork(t, { services });
   await network.rests("fw");
-  const evil = "$(touch${IFS}/run/evil) `touch /run/evil` ; touch /run/evil * \x1b[31m";
+  const evil = "$(>/run/evil) `touch /run/evil` ; touch /run/evil * \x1b[31m";
   const { code } = await network.run(
     ...["/etc/service/fw/ipconf", "eth0:dhcp"],
     `ip=10.9.0.2/24 -force 10.9.0.300/24 ${evil}`,
@@ -138,5 +138,5 @@ test("a hostile lease is data, and bad data", inNetworks, async (t) => {
   const resolver = fs.readFileSync(network.place("etc/resolv.conf"), "latin1");
   assert.equal(resolver, "search example.org 6.6.6.6 touch\nnameserver 10.9.0.1\n");
   assert.ok(!fs.existsSync(network.place("run/evil")));
-  assert.doesNotMatch((await waitForLog(network, "fw", /left out$/)).join("\n"), /touch|\x1b/);
+  assert.doesNotMatch((await waitForLog(network, "fw", /left out$/)).join("\n"), /touch|\[31m/);
 });

@@ -40,8 +40,9 @@ test("a router that does not answer starts dhcp anew", inNetworks, async (t) => 
 test("a pinger that is stopped leaves nothing behind", inNetworks, async (t) => {
   const network = await startNetwork(t, {
     services: { fw: "fw", dhcp_eth0_pinger: "dhcp_IF_pinger" },
+    files: { "dhcp_eth0_pinger/conf/seconds": "600" },
   });
-  const sleeps = (): boolean => processesOf(t).some((pid) => /^sleep/.test(commandLine(pid)));
+  const sleeps = (): boolean => processesOf(t).some((pid) => /^sleep 600/.test(commandLine(pid)));
   await eventually("its pause", sleeps);
   assert.equal((await network.run("sv", "-w", "9", "stop", "dhcp_eth0_pinger")).code, 0);
   await eventually("nothing", () => !sleeps());
