@@ -1,0 +1,8 @@
+# shellcheck shell=sh
+# The services that have a file `last`: others need them to the end, as they need the network.
+set --
+# shellcheck disable=SC2154 # 10-services.sh sets it
+for service in "$services"/*; do
+	[ ! -p "$service/supervise/ok" ] || set -- "$@" "$service"
+done
+stop_services "$@"
