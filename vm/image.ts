@@ -115,7 +115,11 @@ export async function makeDisk(target: string, options: ImageOptions = {}): Prom
   });
   await withTree(target, async (tree) => {
     await execa("cp", ["-al", `${debian}/.`, tree]); // links: what is written is unlinked before
-    if (modules !== null) await execa("cp", ["-r", `${modules}/lib/modules`, `${tree}/usr/lib`]);
+    if (modules !== null) {
+      copyTree(path.join(modules, "lib/modules"), path.join(tree, "usr/lib/modules"));
+      // Its modprobe wants another kind of index than busybox's.
+      await execa("chroot", [tree, "depmod", "-a", ...fs.readdirSync(`${modules}/lib/modules`)]);
+    }
     writeFiles(tree, debianEtc);
     putTrinit(tree, options);
     writeFiles(tree, options.files ?? {});

@@ -1,6 +1,6 @@
 // A virtual machine, and what one does with it: look at its console and type there, press its
 // power button, pull its cable, turn it off. Used by `npm run vm`, the tests and the measurements.
-import { constants, copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import os from "node:os";
 import path from "node:path";
@@ -234,10 +234,4 @@ export class Machine implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
   }
-}
-
-/** A disk of the caller's own: a copy that takes only the room that differs, where it can. */
-export function copyDisk(original: string, copy: string): string {
-  copyFileSync(original, copy, constants.COPYFILE_FICLONE);
-  return copy;
 }
