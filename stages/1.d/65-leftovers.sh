@@ -3,7 +3,7 @@
 [ -z "$IS_CONTAINER" ] || return 0
 
 rm -f /etc/nologin /forcefsck /fastboot /tmp/.X[0-9]*-lock
-[ -e /var/run ] || ln -s /run /var/run
-[ -e /var/lock ] || ln -s /run/lock /var/lock
 mkdir -p /run/lock /tmp/.X11-unix /tmp/.ICE-unix
 chmod 1777 /run/lock /tmp /tmp/.X11-unix /tmp/.ICE-unix
+[ -e /var/run ] || ln -s /run /var/run
+[ -e /var/lock ] || ln -s /run/lock /var/lock

@@ -17,7 +17,6 @@ stop_services() {
 	read -r now _ </proc/uptime
 	left=$((seconds + ${began%.*} - ${now%.*}))
 	[ "$left" -gt 0 ] || left=1
-	msg "services"
 	sv -w "$left" force-shutdown "$@" | grep -v '^ok: ' >&2 || : # nothing to tell
 }
 
@@ -25,4 +24,5 @@ set --
 for service in "$services"/*; do
 	[ ! -p "$service/supervise/ok" ] || [ -e "$service/last" ] || set -- "$@" "$service"
 done
+msg "services"
 stop_services "$@"

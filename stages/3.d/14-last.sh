@@ -5,4 +5,5 @@ set --
 for service in "$services"/*; do
 	[ ! -p "$service/supervise/ok" ] || set -- "$@" "$service"
 done
+[ $# -eq 0 ] || msg "services that others need"
 stop_services "$@"
