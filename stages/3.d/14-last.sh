@@ -3,7 +3,7 @@
 set --
 # shellcheck disable=SC2154 # 10-services.sh sets it
 for service in "$services"/*; do
-	[ ! -p "$service/supervise/ok" ] || set -- "$@" "$service"
+	[ ! -e "$service/last" ] || [ ! -p "$service/supervise/ok" ] || set -- "$@" "$service"
 done
 [ $# -eq 0 ] || msg "services that others need"
 stop_services "$@"
