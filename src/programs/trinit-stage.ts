@@ -10,6 +10,7 @@ import {
 import { errnos, reason, sentence } from "../core/message.ts";
 import { deviceLinks, type Mount, missingMounts, mountLine, unmountOrder } from "../core/mounts.ts";
 import { serviceNames } from "../core/scan.ts";
+import type { Millis } from "../core/time.ts";
 import { close, complain, pipe, tryRead } from "../sys/posix.ts";
 import { openOk } from "./sv-service.ts";
 import { endRest, whyNotEnding, whyNotUnderInit } from "./trinit-killall.ts";
@@ -100,13 +101,24 @@ function supervised(directory: string): readonly string[] {
   });
 }
 
-/** Every service down, and its log written: sv waits, and kills what does not end in time. It
- * tells of every service; those that have ended well are not worth a line. */
-function stopServices(seconds: string): void {
-  const paths = supervised(services());
+/** Every service down, and those last that others need to the end. */
+function stopServices(seconds: number): void {
+  const until = sys.monotonic() + seconds * 1000;
+  const isLast = (path: string): boolean => typeof sys.stat(`${path}/last`) !== "number";
+  stopThese(
+    supervised(services()).filter((path) => !isLast(path)),
+    until,
+  );
+  stopThese(supervised(services()), until);
+}
+
+/** Down, and the log written: sv waits, and kills what does not end in time. It tells of every
+ * service; those that have ended well are not worth a line. */
+function stopThese(paths: readonly string[], until: Millis): void {
   if (paths.length === 0) return;
+  const seconds = Math.max(1, Math.ceil((until - sys.monotonic()) / 1000));
   const [output, input] = pipe();
-  const argv = ["sv", "-w", seconds, "force-shutdown", ...paths];
+  const argv = ["sv", "-w", `${seconds}`, "force-shutdown", ...paths];
   const sv = { argv, cwd: null, fds: [-1, input, -1], birth: null };
   let started: ReturnType<typeof sys.spawn> = 0;
   for (const path of [self, sys.execfn()]) {
@@ -149,9 +161,8 @@ function makeReadOnly(target: string, isLast = false): boolean {
  * harms nobody else. */
 function end(): number {
   const isMachine = sys.machine();
-  const given = sys.getenv("SVWAIT") ?? "";
-  const seconds = isMachine ? stopSeconds : stopContainerSeconds;
-  stopServices(leadingNumber(given) === null ? `${seconds}` : given);
+  const given = leadingNumber(sys.getenv("SVWAIT") ?? "");
+  stopServices(given ?? (isMachine ? stopSeconds : stopContainerSeconds));
   const why = whyNotEnding();
   if (why !== null) {
     complain(`trinit: stage 3 ends with the services, since ${why}`);
