@@ -102,6 +102,14 @@ export const restLookMs = 50;
 /** Processes whose end is waited for at once: poll takes 64 descriptors. */
 export const restWatched = 64;
 
+/** A stamp is taken a while after what it is of, when the machine is busy: what differs by more
+ * than this means that the clock was set. */
+export const stampSlackMs = 500;
+/** The boot is over once nothing has begun or ended for so long: a machine is up for weeks. */
+export const bootQuietMs = 30_000;
+/** A picture with more rows is nothing to look at. */
+export const chartServicesMax = 500;
+
 /** How long the output of sv waits for a reader of the pipe that it goes to. */
 export const stdoutMs = 60_000;
 /** How long a line of complaint waits for a reader of the pipe it goes to; then it is dropped. */

@@ -2,6 +2,7 @@
 // mounts and unmounts nothing: its file systems are its engine's.
 import { leadingNumber } from "../core/args.ts";
 import {
+  lineBytes,
   restContainerSeconds,
   restSeconds,
   stopContainerSeconds,
@@ -16,6 +17,9 @@ import { endRest, whyNotEnding, whyNotUnderInit } from "./trinit-killall.ts";
 
 export const servicesDirectory = "/etc/service";
 
+/** When the parts of stage 1 began, for `trinit bootchart`. */
+export const timesFile = "/run/runit/times";
+
 const self = "/proc/self/exe";
 const failed = 111;
 /** Over a thousand mounts. */
@@ -26,7 +30,7 @@ function warn(what: string, errno: number): void {
 }
 
 /** $SVDIR, or what is built in. */
-function services(): string {
+export function servicesIn(): string {
   return sys.getenv("SVDIR") || servicesDirectory;
 }
 
@@ -57,19 +61,36 @@ function begin(): number {
     complain(sentence("trinit", "fatal", "unable to mount anything", why));
     return failed;
   }
+  const began = uptime();
   for (const missing of missingMounts(readMountinfo())) mount(missing);
   for (const [path, target] of deviceLinks) {
     const made = sys.symlink(target, path);
     if (made < 0 && made !== -errnos.EEXIST) warn(`unable to create ${path}`, -made);
   }
+  noteTimes(`${began} file systems\n${uptime()} \n`);
   return 0;
+}
+
+/** Seconds since the kernel's start. */
+function uptime(): string {
+  const text = sys.readfile("/proc/uptime", lineBytes);
+  return typeof text === "number" ? "" : (text.split(" ", 1)[0] ?? "");
+}
+
+/** What cannot be written is only missing in a picture. */
+function noteTimes(text: string): void {
+  sys.mkdir(timesFile.slice(0, timesFile.lastIndexOf("/")), 0o755); // there already, mostly
+  const fd = sys.open(timesFile, sys.O_WRONLY | sys.O_CREAT | sys.O_TRUNC, 0o644);
+  if (fd < 0) return;
+  sys.write(fd, text);
+  close(fd);
 }
 
 // --- Stage 2 -----------------------------------------------------------------------------
 
 /** Becomes runsvdir. */
 function supervise(): number {
-  const directory = services();
+  const directory = servicesIn();
   for (let at = directory.indexOf("/", 1); at > 0; at = directory.indexOf("/", at + 1)) {
     sys.mkdir(directory.slice(0, at), 0o755);
   }
@@ -103,7 +124,7 @@ function supervised(directory: string): readonly string[] {
 /** Every service down, and its log written: sv waits, and kills what does not end in time. It
  * tells of every service; those that have ended well are not worth a line. */
 function stopServices(seconds: string): void {
-  const paths = supervised(services());
+  const paths = supervised(servicesIn());
   if (paths.length === 0) return;
   const [output, input] = pipe();
   const argv = ["sv", "-w", seconds, "force-shutdown", ...paths];
