@@ -8,36 +8,12 @@ tree=$(cd "$(dirname "$0")/.." && pwd)
 cache=$tree/cache
 image=$cache/bare-bookworm-$(dpkg --print-architecture).tar
 
-die() {
-	echo "bare: fatal: $*" >&2
-	exit 1
-}
-
-# The file of /etc/apt that names Debian's mirror, and the mirror.
-find_mirror() {
-	for sources in /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list \
-		/etc/apt/sources.list; do
-		[ -f "$sources" ] || continue
-		case $sources in
-		*.sources) mirror=$(awk '
-			/^URIs:/ { uri = $2 }
-			/^Suites:/ { for (i = 2; i <= NF; i++) if ($i == "bookworm") suite = 1 }
-			/^$/ { if (suite && uri) exit; suite = uri = "" }
-			END { if (suite) print uri }' "$sources") ;;
-		*) mirror=$(awk '
-			$1 == "deb" { for (i = 2; i < NF; i++) if ($(i + 1) == "bookworm") { print $i; exit } }
-			' "$sources") ;;
-		esac
-		[ -z "$mirror" ] || return 0
-	done
-	die "no mirror for bookworm in /etc/apt"
-}
+# shellcheck source=scripts/minbase.sh
+. "$tree/scripts/minbase.sh"
 
 make_image() {
 	root=$work/image
-	debootstrap --variant=minbase bookworm "$root" "$mirror" >"$work/log" 2>&1 ||
-		die "debootstrap failed: $(tail -n 5 "$work/log")"
-	rm -rf "$root/var/cache/apt/archives" "$root/var/lib/apt/lists"
+	make_minbase "$root" ""
 	mkdir -p "$cache"
 	tar -C "$root" -cf "$image.new" .
 	mv "$image.new" "$image"
@@ -101,7 +77,6 @@ if [ "${1-}" = --inside ]; then
 fi
 
 [ "$(id -u)" -eq 0 ] || die "needs root, for debootstrap and chroot"
-command -v debootstrap >/dev/null || die "type: apt-get install debootstrap"
 work=$(mktemp -d "${TMPDIR:-/tmp}/trinit-bare.XXXXXX")
 trap 'rm -rf --one-file-system "$work"' EXIT
 trap 'exit 1' HUP INT TERM

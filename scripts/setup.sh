@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs what the build and the tests need and this machine lacks: Debian 12, as root; and
 # builds the two native Node.js packages, which `npm ci` leaves out where there is no compiler.
-# Started by `npm run setup`, before every `npm start` and `npm test`; says nothing and
-# costs a tenth of a second when all is there.
+# Started by `npm run setup`, before every `npm start` and `npm test`, with `vm` as its argument
+# before `npm run vm`; says nothing and costs a tenth of a second when all is there.
 set -eu
 
 packages=""
@@ -20,6 +20,11 @@ need ps procps
 need pidof sysvinit-utils
 need strace strace
 need busybox busybox-static
+if [ "${1-}" = vm ]; then # the virtual machine
+	need qemu-system-x86_64 qemu-system-x86
+	need mke2fs e2fsprogs
+	need debootstrap debootstrap
+fi
 need python3 python3 # node-gyp, with the next two
 need make make
 need g++ g++

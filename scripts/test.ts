@@ -12,6 +12,8 @@ import { buildFlavour } from "./build.ts";
 const root = path.resolve(import.meta.dirname, "..");
 /** As many files at a time; each has one process, and those that it tests. */
 const concurrency = 4;
+/** A virtual machine keeps a processor busy. */
+const concurrencyOfMachines = 2;
 /** A shared machine may be slow for a moment: in CI as many failed files get a second run, by
  * themselves. What failed once is said, and its cause is to be found. */
 const retriedMax = 2;
@@ -40,7 +42,12 @@ interface Counts {
 /** Runs the files; a file that holds no test counts as failed. */
 async function runFiles(files: readonly string[]): Promise<Counts> {
   const counts: Counts = { passed: 0, failed: 0, failedFiles: new Set() };
-  const events = run({ files: [...files], concurrency, timeout: fileTimeoutMs });
+  const isMachine = files.some((file) => path.dirname(file).endsWith("test/vm"));
+  const events = run({
+    files: [...files],
+    concurrency: isMachine ? concurrencyOfMachines : concurrency,
+    timeout: fileTimeoutMs,
+  });
   events.on("test:fail", ({ file, name }) => {
     counts.failed++;
     counts.failedFiles.add(file ?? name);

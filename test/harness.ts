@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
 import { execa } from "execa";
 import { allProcesses, childrenOf, kill, withDescendants } from "../src/client/processes.ts";
+import { writeFiles } from "../vm/files.ts";
 
 export { childrenOf, kill };
 
@@ -91,18 +92,12 @@ export function tempDir(t: TestContext): string {
 
 /**
  * Makes a service directory: `serviceDir(scan, "web", { "run!": "#!/bin/sh\n...", down: "" })`.
- * A name that ends in `!` is executable, `=` makes a symbolic link to the text, `/` a directory.
+ * What a name ends in says what it is, as in vm/files.ts.
  */
 export function serviceDir(parent: string, name: string, files: Record<string, string>): string {
   const service = path.join(parent, name);
   fs.mkdirSync(service, { recursive: true });
-  for (const [key, text] of Object.entries(files)) {
-    const file = path.join(service, key.replace(/[!=]$/, ""));
-    fs.mkdirSync(path.dirname(file), { recursive: true });
-    if (key.endsWith("/")) fs.mkdirSync(file, { recursive: true });
-    else if (key.endsWith("=")) fs.symlinkSync(text, file);
-    else fs.writeFileSync(file, text, { mode: key.endsWith("!") ? 0o755 : 0o644 });
-  }
+  writeFiles(service, files);
   return service;
 }
 

@@ -63,6 +63,8 @@ export const requests = {
   TERM: 15,
   QUIT: 3,
   PWR: 30,
+  USR1: 10, // busybox's halt
+  USR2: 12, // busybox's poweroff; its reboot sends TERM
   "RTMIN+3": 37, // what images made for systemd have as their stop signal
 } as const;
 
@@ -116,6 +118,8 @@ export type Effect =
   | { readonly kind: "endAll"; readonly kill: boolean }
   /** The request was heard, or holds no more: its file loses its permissions. */
   | { readonly kind: "take"; readonly mark: "stopit" | "reboot" }
+  /** As if somebody had asked for it by the file. */
+  | { readonly kind: "give"; readonly mark: "reboot" }
   | { readonly kind: "say"; readonly level: Level | null; readonly text: string }
   /** The successor of an engine that fails has to know this. */
   | { readonly kind: "remember"; readonly note: string }
@@ -261,8 +265,8 @@ function onEnded(boot: Boot, pid: number, ending: Ending, now: Millis): Step {
   return after(said, enter({ ...boot, code: exitCode(ending) }, 3));
 }
 
-/** A machine hears what runit hears, and that the power fails; a container whatever engines and
- * people send to end one. */
+/** A machine hears what runit hears, that the power fails, and busybox's halt, poweroff and reboot,
+ * which its shell has built in; a container whatever engines and people send to end one. */
 function onRequest(boot: Boot, signal: Request, marks: Marks, now: Millis): Step {
   const isContainer = boot.role === "container";
   switch (signal) {
@@ -272,18 +276,26 @@ function onRequest(boot: Boot, signal: Request, marks: Marks, now: Millis): Step
     case "INT":
       if (isContainer && (!marks.ctrlaltdel || boot.stage === 1)) return onStop(boot, now);
       return onCtrlAltDel(boot, marks);
-    case "PWR": {
-      const off: Effect = { kind: "take", mark: "reboot" };
-      const hears = boot.stage === 2 || isContainer;
-      return hears ? after([off], onStop(boot, now)) : stay(boot, deaf);
-    }
+    case "PWR":
+      return isContainer ? after([off], onStop(boot, now)) : endMachine(boot, off, now);
+    case "USR1":
+    case "USR2":
+      return isContainer ? stay(boot) : endMachine(boot, off, now);
     case "TERM":
+      return isContainer ? onStop(boot, now) : endMachine(boot, again, now);
     case "QUIT":
     case "RTMIN+3":
       return isContainer ? onStop(boot, now) : stay(boot);
   }
 }
 
+/** To power off or to reboot, whatever was asked for before. */
+function endMachine(boot: Boot, how: Effect, now: Millis): Step {
+  return boot.stage === 2 ? after([how], onStop(boot, now)) : stay(boot, deaf);
+}
+
+const off: Effect = { kind: "take", mark: "reboot" };
+const again: Effect = { kind: "give", mark: "reboot" };
 const heard: Effect = { kind: "take", mark: "stopit" };
 const deaf = warn("signals only work in stage 2.");
 

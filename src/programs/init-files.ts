@@ -43,7 +43,7 @@ export function takeMark(mark: Mark): void {
 
 /** Gives the permission, in all places where the file is; where it is nowhere, it is made in the
  * first that can be written. 0, or the errno. */
-function setMark(mark: Mark): number {
+export function setMark(mark: Mark): number {
   const paths = placesOf(mark);
   const there = paths.filter((path) => modeOf(path) !== null);
   const results = there.map((path) => sys.chmod(path, ownerExecute));

@@ -24,7 +24,14 @@ import type { Millis } from "../core/time.ts";
 import { baseName } from "../core/verbs.ts";
 import { type Outcome, openSignals, readSignals, runTurns, waitReady } from "../sys/loop.ts";
 import { complain, kill, reasonOf, SysError } from "../sys/posix.ts";
-import { hasCtrlAltDel, isMarked, stageDirectory, takeMark, tellInit } from "./init-files.ts";
+import {
+  hasCtrlAltDel,
+  isMarked,
+  setMark,
+  stageDirectory,
+  takeMark,
+  tellInit,
+} from "./init-files.ts";
 
 export const usage = "0|6";
 
@@ -229,7 +236,7 @@ function settle(init: Init): void {
 /** What nothing follows from, or what the end of the system does not hang on. Everything else is
  * tried for ever, once a second. */
 function mayBeDropped({ kind }: Event | Effect): boolean {
-  return ["say", "take", "signal", "endAll", "startScript", "startStage"].includes(kind);
+  return ["say", "take", "give", "signal", "endAll", "startScript", "startStage"].includes(kind);
 }
 
 function giveUp(task: Event | Effect): readonly Event[] {
@@ -254,6 +261,9 @@ function handle(init: Init, task: Event | Effect): readonly (Event | Effect)[] {
     case "take":
       takeMark(task.mark);
       return [];
+    case "give":
+      giveMark(task.mark);
+      return [];
     case "say":
       say(task.level, task.text);
       return [];
@@ -269,6 +279,11 @@ function handle(init: Init, task: Event | Effect): readonly (Event | Effect)[] {
       return next.effects;
     }
   }
+}
+
+function giveMark(mark: "reboot"): void {
+  const errno = setMark(mark);
+  if (errno !== 0) say("warning", `unable to create ${stageDirectory}/${mark}: ${reason(errno)}`);
 }
 
 function send(pid: number, signal: number): void {

@@ -174,6 +174,8 @@ class Machine {
       case "take":
         if (effect.mark === "stopit") this.#marks.stopit = false;
         return;
+      case "give":
+        return; // how it ends is not its world's
       case "remember":
         this.#remember(effect.note);
         return;
@@ -252,7 +254,8 @@ class Machine {
     if (this.boot.stage === 3) return false;
     if (this.#role === "container" && ["TERM", "QUIT", "RTMIN+3", "PWR"].includes(signal))
       return true;
-    return signal === "PWR" && this.boot.stage === 2;
+    const ofMachine = ["PWR", "USR1", "USR2", "TERM"].includes(signal);
+    return ofMachine && this.#role === "machine" && this.boot.stage === 2;
   }
 
   #mustStop(): void {

@@ -31,7 +31,7 @@ const marks = { stopit: false, ctrlaltdel: false };
 const requests: readonly Event[] = [
   { kind: "request", signal: "CONT", marks: { ...marks, stopit: true } },
   { kind: "request", signal: "INT", marks: { ...marks, ctrlaltdel: true } },
-  ...(["CONT", "INT", "PWR", "TERM", "QUIT", "RTMIN+3"] as const).map(
+  ...(["CONT", "INT", "PWR", "USR1", "USR2", "TERM", "QUIT", "RTMIN+3"] as const).map(
     (signal): Event => ({ kind: "request", signal, marks }),
   ),
 ];
@@ -90,6 +90,7 @@ function checkEffect(before: Boot, after: Boot, effect: Effect): void {
       assert.equal(after.stage, 3, "everything is ended at the end only");
       return;
     case "take":
+    case "give":
     case "say":
     case "remember":
       return;
@@ -157,7 +158,8 @@ function effectWord(effect: Effect): string {
     case "endAll":
       return `${effect.kill ? "KILL" : "TERM"} all`;
     case "take":
-      return `take ${effect.mark}`;
+    case "give":
+      return `${effect.kind} ${effect.mark}`;
     case "say":
       return `"${effect.text.replace(/stage \d /, "")}"`;
     default:

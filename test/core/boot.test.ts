@@ -31,7 +31,7 @@ function exited(code: number): Event {
 
 const crashed: Event = { kind: "stageEnded", ending: { signal: 9 } };
 
-function request(signal: "CONT" | "INT" | "PWR" | "TERM", marks = none): Event {
+function request(signal: "CONT" | "INT" | "PWR" | "TERM" | "USR1" | "USR2", marks = none): Event {
   return { kind: "request", signal, marks };
 }
 
@@ -47,7 +47,7 @@ function after(role: Role, events: readonly Event[], now = 0): { boot: Boot; eff
       if (effect.kind === "startStage") return `start ${which}${effect.stage}`;
       if (effect.kind === "say") return `${effect.level ?? "say"}: ${effect.text}`;
       if (effect.kind === "endAll") return `${effect.kill ? "KILL" : "TERM"} all`;
-      if (effect.kind === "take") return `take ${effect.mark}`;
+      if (effect.kind === "take" || effect.kind === "give") return `${effect.kind} ${effect.mark}`;
       if (effect.kind !== "signal") return effect.kind;
       return `${effect.kill ? "KILL" : "TERM"} ${effect.group ? "group " : ""}${effect.pid}`;
     });
@@ -156,11 +156,11 @@ test("ctrlaltdel runs, and then CONT's question is asked", () => {
   assert.deepEqual(yes.effects, [`say: leave stage: ${ctrlAltDel}`, "take stopit", "TERM 2"]);
 });
 
-test("TERM and INT end a container, and are nothing to a machine", () => {
+test("TERM and INT end a container; INT alone is nothing to a machine", () => {
   for (const signal of ["TERM", "INT"] as const) {
     assert.equal(after("container", [...inTwo, request(signal)]).effects.at(-1), "TERM 2");
-    assert.equal(after("machine", [...inTwo, request(signal)]).boot.phase, "run");
   }
+  assert.equal(after("machine", [...inTwo, request("INT")]).boot.phase, "run");
   const early = after("container", [begin, started(1), request("TERM")]);
   assert.deepEqual(early.effects, ["take stopit", "TERM group 1"]);
   const skipped = [begin, started(1), request("TERM"), exited(143)];
@@ -211,13 +211,25 @@ test("PWR means power off, whatever was asked before", () => {
   ]);
 });
 
+test("a machine hears busybox's halt, poweroff and reboot, in stage 2", () => {
+  for (const signal of ["USR1", "USR2"] as const) {
+    const { effects } = after("machine", [...inTwo, request(signal)]);
+    assert.deepEqual(effects, ["take reboot", "take stopit", "TERM 2"]);
+    assert.deepEqual(after("container", [...inTwo, request(signal)]).effects, []);
+  }
+  const { effects } = after("machine", [...inTwo, request("TERM")]);
+  assert.deepEqual(effects, ["give reboot", "take stopit", "TERM 2"]);
+  const early = after("machine", [begin, started(1), request("TERM")]);
+  assert.deepEqual(early.effects, ["warning: signals only work in stage 2."]);
+});
+
 test("requests that were heard and not answered are in the note", () => {
   const { boot } = after("container", inTwo);
   const note = notePending(noteOf(boot), ["TERM", "RTMIN+3"]);
   assert.equal(note, "2 run 2 0 0 TERM RTMIN+3");
   assert.deepEqual(pendingIn(note), ["TERM", "RTMIN+3"]);
   assert.deepEqual(pendingIn(noteOf(boot)), []);
-  const all = ["CONT", "INT", "TERM", "QUIT", "PWR", "RTMIN+3"] as const;
+  const all = ["CONT", "INT", "TERM", "QUIT", "PWR", "USR1", "USR2", "RTMIN+3"] as const;
   const longest = noteOf({ ...boot, pid: 4194304, code: 111, scriptPid: 4194304 });
   assert.ok(notePending(longest, all).length <= 127);
 });

@@ -12,9 +12,11 @@ function sendAll(except: readonly number[]): string {
 
 const inContainer = [2, 3, 15, 30, 37]; // INT QUIT TERM PWR RTMIN+3
 
-test("a machine: only PWR says something; it never ends", inNamespaces, async (t) => {
+const onMachine = [10, 12, 15, 30]; // USR1 USR2 TERM PWR
+
+test("a machine: four signals end it, the others are nothing", inNamespaces, async (t) => {
   const inside = await startFaultyInit(t, ["machine"]);
-  assert.equal((await inside.run("sh", "-c", sendAll([30]))).code, 0);
+  assert.equal((await inside.run("sh", "-c", sendAll(onMachine))).code, 0);
   const title = await inside.run("cat", "/proc/1/cmdline");
   assert.equal(title.stdout, "init\0[2]\0");
   const said = story(inside.console.lines());
@@ -23,6 +25,24 @@ test("a machine: only PWR says something; it never ends", inNamespaces, async (t
   await inside.console.waitFor(/power off/);
   assert.deepEqual(await inside.waitForExit(), { code: 0, signal: null });
 });
+
+for (const [signal, end] of [
+  ["USR1", "power off"],
+  ["USR2", "power off"],
+  ["TERM", "reboot"],
+]) {
+  test(
+    `differs, busybox-signals: ${signal}, as busybox sends it, is ${end}`,
+    inNamespaces,
+    async (t) => {
+      const inside = await startFaultyInit(t, ["machine"]);
+      await inside.run("kill", `-${signal}`, "1");
+      await inside.console.waitFor(/leave stage: \/etc\/runit\/3/);
+      await inside.console.waitFor(new RegExp(`${end}\\.`));
+      assert.deepEqual(await inside.waitForExit(), { code: 0, signal: null });
+    },
+  );
+}
 
 test("a container: five signals end it, the others are nothing", inNamespaces, async (t) => {
   const inside = await startInit(t);

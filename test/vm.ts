@@ -1,0 +1,50 @@
+// What the tests in the virtual machine share: a machine of their own, on an image of their own.
+import { spawnSync } from "node:child_process";
+import path from "node:path";
+import type { TestContext } from "node:test";
+import { type Image, type ImageOptions, makeDisk, makeInitramfs } from "../vm/image.ts";
+import { type Machine, type MachineOptions, startMachine } from "../vm/qemu.ts";
+import { tempDir } from "./harness.ts";
+
+function whyNot(): string | false {
+  const missing = ["qemu-system-x86_64", "busybox", "debootstrap"].filter(
+    (name) => spawnSync("which", [name]).status !== 0,
+  );
+  const isRoot = process.geteuid?.() === 0;
+  if ((missing.length === 0 && isRoot) || process.env.CI !== undefined) return false;
+  return `type: sudo npm run test:vm (missing: ${[...missing, isRoot ? "" : "root"].join(" ")})`;
+}
+
+/** For test(): skips where there is no QEMU, but never in CI. */
+export const inMachine: { readonly skip: string | false } = { skip: whyNot() };
+
+export interface TestMachine extends ImageOptions, Partial<Omit<MachineOptions, "kernel">> {
+  /** Debian on a disk, instead of busybox in an initramfs. */
+  readonly disk?: boolean;
+}
+
+/** A machine that was just started, and ends with the test. */
+export async function boot(t: TestContext, options: TestMachine = {}): Promise<Machine> {
+  return start(t, await imageFor(t, options), options);
+}
+
+export async function imageFor(t: TestContext, options: TestMachine): Promise<Image> {
+  const make = options.disk === true ? makeDisk : makeInitramfs;
+  return make(path.join(tempDir(t), "image"), options);
+}
+
+export async function start(
+  t: TestContext,
+  image: Image,
+  options: Partial<Omit<MachineOptions, "kernel">> = {},
+): Promise<Machine> {
+  const machine = await startMachine({ ...options, ...image });
+  t.after(() => machine.kill());
+  return machine;
+}
+
+/** What e2fsck says of a disk that nobody uses: null where it has nothing to say. */
+export function faultsOf(disk: string): string | null {
+  const { status, stdout } = spawnSync("e2fsck", ["-fn", disk], { encoding: "utf8" });
+  return status === 0 ? null : stdout;
+}

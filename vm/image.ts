@@ -1,0 +1,294 @@
+// What the virtual machine boots: an initramfs that is a whole system of busybox and trinit, or a
+// disk with Debian's minimal system, which a small initramfs finds. What changes seldom is kept in
+// cache/vm; the executable, the stages and the services are put on top each time.
+import { createHash } from "node:crypto";
+import * as fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { execa } from "execa";
+import { type Files, writeFiles } from "./files.ts";
+import { cache, findKernel, type Progress } from "./kernel.ts";
+
+export interface ImageOptions {
+  /** The kernel's file; Debian's, where none is named. */
+  readonly kernel?: string | undefined;
+  /** What `npm run build` has made: dist, or dist/faults. */
+  readonly build?: string;
+  /** Services to be started, from sv/: `NAME`, or `NAME=TEMPLATE`, which is copied. */
+  readonly services?: readonly string[];
+  /** More files, and in the place of others. */
+  readonly files?: Files;
+  readonly progress?: Progress;
+}
+
+/** What a machine is started with. */
+export interface Image {
+  readonly kernel: string;
+  readonly initramfs: string;
+  /** Of the caller; to be written to. */
+  readonly disks: readonly string[];
+}
+
+const root = path.resolve(import.meta.dirname, "..");
+
+/** A login on each console, the kernel's and all other messages in logs, the power button, and the
+ * network from QEMU's own DHCP server. */
+export const defaultServices: readonly string[] = ["getty_ttyS0"];
+
+/** What the machine that QEMU makes needs: the buses, the disk, the network, the power button. */
+const modules = ["virtio_pci", "virtio_blk", "virtio_net", "button", "evdev", "nf_tables"];
+
+/** Of the Debian system on the disk, beside the minimal one. */
+const packages = [
+  ...["busybox-static", "cron", "dropbear-bin", "iproute2", "iputils-ping", "kmod", "nftables"],
+  ...["procps", "udev", "util-linux-extra"],
+];
+const diskMiB = 768;
+
+const etc: Files = {
+  "etc/hostname": "trinit\n",
+  "etc/modules": `${modules.join("\n")}\n`,
+  // Tells the shell how large the terminal is from which it is used.
+  "etc/service/winsize/run!": `#!/bin/sh
+# What the outside writes to the second line is the size of the terminal on the first.
+set -eu
+stty -F /dev/ttyS1 raw -echo
+while read -r rows columns; do
+	stty -F /dev/ttyS0 rows "$rows" cols "$columns"
+done </dev/ttyS1
+`,
+};
+
+/** Of the system in the initramfs; root has no password. */
+const busyboxEtc: Files = {
+  "etc/passwd": "root::0:0:root:/root:/bin/sh\nnobody:*:65534:65534:nobody:/:/bin/false\n",
+  "etc/group": "root:x:0:\ntty:x:5:\nutmp:x:43:\nnogroup:x:65534:\n",
+  "etc/profile": "PS1='\\w # '\nexport PS1\n",
+  "proc/": "",
+  "sys/": "",
+  "dev/": "",
+  "run/": "",
+  "tmp/": "",
+  "root/": "",
+  "mnt/": "",
+  "var/lib/": "",
+  "var/log/": "",
+};
+
+/** Of the disk; Debian's locked root gets no password, too. */
+const debianEtc: Files = {
+  "etc/fstab": "/dev/vda / ext4 defaults 0 1\n",
+  "etc/resolv.conf": "",
+};
+
+/** The first program of a disk's machine: what the kernel lacks to find its root. */
+const findRoot = `#!/bin/sh
+mount -t devtmpfs dev /dev
+mount -t proc proc /proc
+modprobe virtio_pci
+modprobe virtio_blk
+until mount -o ro /dev/vda /root 2>/dev/null; do sleep 0.1; done
+umount /proc
+mount -o move /dev /root/dev
+exec switch_root /root /sbin/init
+`;
+
+/** A system in memory. */
+export async function makeInitramfs(target: string, options: ImageOptions = {}): Promise<Image> {
+  const { image, base } = await findBase(options);
+  await withTree(target, async (tree) => {
+    putTrinit(tree, options);
+    writeFiles(tree, { "init=": "sbin/init", ...options.files });
+    await pack(base, tree, target);
+  });
+  return { kernel: image, initramfs: target, disks: [] };
+}
+
+/** A disk with Debian on it, and the initramfs beside it, which finds it. */
+export async function makeDisk(target: string, options: ImageOptions = {}): Promise<Image> {
+  const { image, base, modules } = await findBase(options);
+  const debian = await findDebian(options.progress ?? (() => {}));
+  const initramfs = `${target}.initramfs`;
+  await withTree(initramfs, async (tree) => {
+    writeFiles(tree, { "init!": findRoot });
+    await pack(base, tree, initramfs);
+  });
+  await withTree(target, async (tree) => {
+    await execa("cp", ["-al", `${debian}/.`, tree]); // links: what is written is unlinked before
+    if (modules !== null) {
+      copyTree(path.join(modules, "lib/modules"), path.join(tree, "usr/lib/modules"));
+      // Its modprobe wants another kind of index than busybox's.
+      await execa("chroot", [tree, "depmod", "-a", ...fs.readdirSync(`${modules}/lib/modules`)]);
+    }
+    writeFiles(tree, debianEtc);
+    putTrinit(tree, options);
+    writeFiles(tree, options.files ?? {});
+    fs.rmSync(target, { force: true });
+    const [type, from] = [
+      ["-q", "-F", "-t", "ext4"],
+      ["-d", tree],
+    ];
+    await execa("mke2fs", [...type, ...from, target, `${diskMiB}M`]);
+  });
+  return { kernel: image, initramfs, disks: [target] };
+}
+
+/** The executable under all of its names, the stages, the services. */
+function putTrinit(
+  tree: string,
+  { build = "dist", services = defaultServices }: ImageOptions,
+): void {
+  const sbin = path.join(tree, fs.existsSync(path.join(tree, "usr/sbin")) ? "usr/sbin" : "sbin");
+  fs.mkdirSync(sbin, { recursive: true });
+  for (const name of fs.readdirSync(path.join(root, build, "bin"))) {
+    fs.rmSync(path.join(sbin, name), { force: true });
+    fs.symlinkSync("trinit", path.join(sbin, name));
+  }
+  fs.rmSync(path.join(sbin, "trinit"), { force: true });
+  fs.copyFileSync(path.join(root, build, "trinit"), path.join(sbin, "trinit"));
+  copyTree(path.join(root, "stages"), path.join(tree, "etc/runit"));
+  copyTree(path.join(root, "sv"), path.join(tree, "etc/sv"));
+  writeFiles(tree, etc);
+  for (const service of services) {
+    const [name = "", template = name] = service.split("=");
+    const directory = path.join(tree, "etc/sv", name);
+    if (template !== name) copyTree(path.join(root, "sv", template), directory);
+    writeFiles(tree, { [`etc/service/${name}=`]: `/etc/sv/${name}` });
+  }
+}
+
+function copyTree(from: string, to: string): void {
+  fs.cpSync(from, to, { recursive: true, verbatimSymlinks: true });
+}
+
+async function withTree(target: string, fill: (tree: string) => Promise<void>): Promise<void> {
+  const tree = fs.mkdtempSync(`${target}.`);
+  try {
+    fs.chmodSync(tree, 0o755);
+    await fill(tree);
+  } finally {
+    fs.rmSync(tree, { recursive: true, force: true });
+  }
+}
+
+/** Archives that follow each other are one to the kernel. */
+async function pack(base: string, tree: string, target: string): Promise<void> {
+  fs.copyFileSync(base, target);
+  await archive(tree, target);
+}
+
+/** At the end of the target, if there is one. */
+async function archive(tree: string, target: string): Promise<void> {
+  const list = execa("find", [".", "-mindepth", "1"], { cwd: tree });
+  const cpio = ["cpio", "-o", "-H", "newc", "-R", "0:0"];
+  const stdout = { file: target, append: true };
+  await list.pipe(execa("busybox", cpio, { cwd: tree, stdout, stderr: "ignore" }));
+}
+
+// --- What is kept --------------------------------------------------------------------------
+
+interface Base {
+  /** Of the kernel. */
+  readonly image: string;
+  /** Archive of a system that lacks an init. */
+  readonly base: string;
+  /** A tree with the modules. */
+  readonly modules: string | null;
+}
+
+async function findBase({ kernel, progress = () => {} }: ImageOptions): Promise<Base> {
+  const found = await findKernel(kernel, progress);
+  const busybox = fs.realpathSync((await execa("which", ["busybox"])).stdout);
+  const key = createHash("sha256").update(fs.readFileSync(import.meta.filename));
+  for (const file of [busybox, found.image]) key.update(`${file} ${fs.statSync(file).mtimeMs}`);
+  const directory = path.join(cache, `base-${key.digest("hex").slice(0, 16)}`);
+  const base = path.join(directory, "base.cpio");
+  const modules = found.modules && path.join(directory, "modules");
+  if (fs.existsSync(directory)) return { image: found.image, base, modules };
+  progress("making the initramfs");
+  forgetBases();
+  const work = fs.mkdtempSync(path.join(cache, "new-"));
+  const tree = path.join(work, "tree");
+  await putBusybox(tree, busybox);
+  writeFiles(tree, busyboxEtc);
+  if (found.modules !== null) {
+    await putModules(path.join(work, "modules"), found.modules);
+    copyTree(path.join(work, "modules"), tree);
+  }
+  await archive(tree, path.join(work, "base.cpio"));
+  fs.rmSync(tree, { recursive: true });
+  fs.renameSync(work, directory);
+  return { image: found.image, base, modules };
+}
+
+function forgetBases(): void {
+  fs.mkdirSync(cache, { recursive: true });
+  for (const name of fs.readdirSync(cache)) {
+    if (/^(base|new)-/.test(name)) fs.rmSync(path.join(cache, name), { recursive: true });
+  }
+}
+
+/** Under all of its names; those that are trinit's are replaced. */
+async function putBusybox(tree: string, busybox: string): Promise<void> {
+  const bin = path.join(tree, "bin");
+  fs.mkdirSync(bin, { recursive: true });
+  fs.copyFileSync(busybox, path.join(bin, "busybox"));
+  const { stdout } = await execa(busybox, ["--list"]);
+  const ours = new Set(fs.readdirSync(path.join(root, "dist/bin")));
+  for (const name of stdout.split("\n")) {
+    if (name !== "busybox" && !ours.has(name)) fs.symlinkSync("busybox", path.join(bin, name));
+  }
+}
+
+/** Those that are needed, and what they need; with an index of just these. */
+async function putModules(tree: string, all: string): Promise<void> {
+  const version = path.basename(all);
+  await execa("busybox", ["depmod", "-b", path.resolve(all, "../../.."), version]);
+  const index = new Map(
+    fs
+      .readFileSync(path.join(all, "modules.dep"), "utf8")
+      .split("\n")
+      .map((line) => {
+        const [file = "", needs = ""] = line.split(":");
+        const name = path
+          .basename(file)
+          .replace(/\.ko.*$/, "")
+          .replaceAll("-", "_");
+        return [name, [file, ...needs.split(" ").filter((need) => need !== "")]] as const;
+      }),
+  );
+  const directory = path.join(tree, "lib/modules", version);
+  for (const file of new Set(modules.flatMap((name) => index.get(name) ?? []))) {
+    const target = path.join(directory, file);
+    fs.mkdirSync(path.dirname(target), { recursive: true });
+    fs.copyFileSync(path.join(all, file), target);
+  }
+  for (const name of ["modules.order", "modules.builtin"]) {
+    fs.copyFileSync(path.join(all, name), path.join(directory, name));
+  }
+  await execa("busybox", ["depmod", "-b", tree, version]);
+}
+
+/** Debian's minimal system and a few packages, as a directory. */
+async function findDebian(progress: Progress): Promise<string> {
+  const directory = path.join(cache, "debian");
+  if (fs.existsSync(directory)) return directory;
+  progress("making a Debian system: debootstrap takes a minute or two");
+  fs.mkdirSync(cache, { recursive: true });
+  const work = fs.mkdtempSync(path.join(cache, "debian-"));
+  fs.chmodSync(work, 0o755);
+  const make = '. scripts/minbase.sh; make_minbase "$1" "$2"';
+  await execa("sh", ["-euc", make, "vm", work, packages.join(",")], { cwd: root });
+  // Root has no password; documentation is nothing a machine needs to boot.
+  await execa("sed", ["-i", "s/^root:[^:]*:/root::/", path.join(work, "etc/shadow")]);
+  for (const name of ["doc", "info", "locale", "man"]) {
+    fs.rmSync(path.join(work, "usr/share", name), { recursive: true, force: true });
+  }
+  fs.renameSync(work, directory);
+  return directory;
+}
+
+/** Where images are made that nobody names. */
+export function scratch(): string {
+  return fs.mkdtempSync(path.join(os.tmpdir(), "trinit-image-"));
+}

@@ -1,0 +1,237 @@
+// A virtual machine, and what one does with it: look at its console and type there, press its
+// power button, pull its cable, turn it off. Used by `npm run vm`, the tests and the measurements.
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { type IPty, spawn } from "node-pty";
+import { Transcript } from "./transcript.ts";
+
+export interface MachineOptions {
+  /** Path of the kernel. */
+  readonly kernel: string;
+  /** Path of the initramfs. */
+  readonly initramfs: string;
+  /** Disks, /dev/vda first: raw images, which are written to. */
+  readonly disks?: readonly string[];
+  readonly memoryMiB?: number;
+  /** More words for the kernel's command line. */
+  readonly append?: string;
+  /** Of the terminal that it runs on. */
+  readonly columns?: number;
+  readonly rows?: number;
+  /** KVM, where that is known to work; otherwise every instruction is translated. */
+  readonly kvm?: boolean;
+}
+
+/** Why a machine is no more: turned off or reset by its system, or ended by us. */
+export type End = "power off" | "reset" | "panic" | "killed";
+
+/** What a command at the console came to. */
+export interface Result {
+  readonly code: number;
+  readonly output: string;
+}
+
+export const defaultMemoryMiB = 128;
+/** A machine that is translated takes its time. */
+const waitMs = 60_000;
+const defaultColumns = 160;
+const defaultRows = 48;
+/** Of the shell: what nothing else prints. */
+const prompt = "vm:#:";
+const promptLine = /^vm:#:/m;
+
+export async function startMachine(options: MachineOptions): Promise<Machine> {
+  const directory = mkdtempSync(path.join(os.tmpdir(), "trinit-vm-"));
+  try {
+    const control = await listen(path.join(directory, "control"));
+    const size = await listen(path.join(directory, "size"));
+    const { columns = defaultColumns, rows = defaultRows } = options;
+    const pty = spawn("qemu-system-x86_64", qemuArguments(options, directory), {
+      cols: columns,
+      rows,
+      name: "dumb",
+    });
+    return new Machine(pty, control, size, directory);
+  } catch (error) {
+    rmSync(directory, { recursive: true });
+    throw error;
+  }
+}
+
+function qemuArguments(options: MachineOptions, directory: string): string[] {
+  const { kernel, initramfs, disks = [], memoryMiB = defaultMemoryMiB, append, kvm } = options;
+  const drives = disks.flatMap((disk) => ["-drive", `file=${disk},format=raw,if=virtio`]);
+  return [
+    ...["-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"],
+    ...(kvm ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg", "-cpu", "max"]),
+    ...["-m", `${memoryMiB}`, "-kernel", kernel, "-initrd", initramfs],
+    // ttyS0 is the terminal, where Ctrl-A x ends QEMU; on ttyS1 the guest hears its size.
+    ...["-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console"],
+    ...["-mon", "chardev=console,mode=readline"],
+    ...["-chardev", `socket,id=size,path=${directory}/size`, "-serial", "chardev:size"],
+    ...["-chardev", `socket,id=control,path=${directory}/control`],
+    ...["-mon", "chardev=control,mode=control"],
+    // A network that reaches nothing but the DHCP and DNS server that QEMU is itself.
+    ...["-netdev", "user,id=net0,restrict=on", "-device", "virtio-net-pci,netdev=net0,romfile="],
+    ...["-vga", "std"], // a console for the keyboard, where Ctrl-Alt-Del comes from
+    ...["-append", `console=tty0 console=ttyS0 panic=-1 quiet ${append ?? ""}`.trim()],
+    ...drives,
+  ];
+}
+
+/** A socket that QEMU connects to when it starts, before the guest does. */
+function listen(file: string): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(file, () => resolve(server));
+  });
+}
+
+function connected(server: Server): Promise<Socket> {
+  return new Promise((resolve) => server.once("connection", resolve));
+}
+
+/** What QEMU says on its control socket, as far as it is of use here. */
+interface Message {
+  readonly event?: string;
+  readonly data?: { readonly reason?: string };
+  readonly error?: { readonly desc: string };
+  readonly QMP?: object;
+  readonly return?: unknown;
+}
+
+export class Machine implements AsyncDisposable {
+  /** All that its console has shown. */
+  readonly console = new Transcript();
+  /** How it ended, once QEMU has. */
+  readonly ended: Promise<End>;
+  readonly #pty: IPty;
+  readonly #control: Promise<Socket>;
+  readonly #size: Promise<Socket>;
+  #reason: End = "killed";
+  #answered: ((message: Message) => void)[] = [];
+  #commands = 0;
+
+  constructor(pty: IPty, control: Server, size: Server, directory: string) {
+    this.#pty = pty;
+    this.#control = connected(control).then(async (socket) => {
+      createInterface(socket).on("line", (line) => this.#hear(JSON.parse(line) as Message));
+      await this.#send(socket, "qmp_capabilities", {});
+      return socket;
+    });
+    this.#size = connected(size);
+    pty.onData((text) => this.console.add(text));
+    this.ended = new Promise((resolve) => {
+      pty.onExit(() => {
+        control.close();
+        size.close();
+        rmSync(directory, { recursive: true, force: true });
+        this.console.end();
+        resolve(this.#reason);
+      });
+    });
+  }
+
+  get pid(): number {
+    return this.#pty.pid;
+  }
+
+  #hear(message: Message): void {
+    if (message.event === "SHUTDOWN") {
+      const reasons: Record<string, End> = {
+        "guest-shutdown": "power off",
+        "guest-reset": "reset",
+        "guest-panic": "panic",
+      };
+      this.#reason = reasons[message.data?.reason ?? ""] ?? "killed";
+    }
+    if (message.return === undefined && message.error === undefined) return;
+    this.#answered.shift()?.(message);
+  }
+
+  /** A command of the QEMU Machine Protocol. */
+  async #command(name: string, argument: object = {}): Promise<void> {
+    const socket = await this.#control;
+    const { error } = await this.#send(socket, name, argument);
+    if (error !== undefined) throw new Error(`QEMU: ${name}: ${error.desc}`);
+  }
+
+  #send(socket: Socket, execute: string, argument: object): Promise<Message> {
+    const answer = new Promise<Message>((resolve) => this.#answered.push(resolve));
+    socket.write(`${JSON.stringify({ execute, arguments: argument })}\n`);
+    return answer;
+  }
+
+  // --- At the console ----------------------------------------------------------------------
+
+  type(text: string): void {
+    this.#pty.write(text);
+  }
+
+  /** Calls back with what it prints, as it is. */
+  onOutput(handle: (text: string) => void): void {
+    this.#pty.onData(handle);
+  }
+
+  /** The next that the console shows of this; throws where it does not come in time. */
+  waitFor(pattern: RegExp, timeoutMs = waitMs): Promise<RegExpExecArray> {
+    return this.console.waitFor(pattern, timeoutMs);
+  }
+
+  /** As root, who has no password there; then `run` can be used. */
+  async login(): Promise<void> {
+    await this.waitFor(/login: /);
+    this.type("root\n");
+    await this.waitFor(/[#$] /);
+    this.type(`export TERM=dumb PS1=${prompt}\n`);
+    await this.waitFor(promptLine);
+  }
+
+  /** Types a command at a shell's prompt, and waits for its end. */
+  async run(command: string, timeoutMs = waitMs): Promise<Result> {
+    const mark = `${++this.#commands}`;
+    // In two words, so that what is typed is not taken for what is printed.
+    this.type(`echo "<""${mark}<"; { ${command}\n}; echo ">""${mark}> $?"\n`);
+    await this.waitFor(new RegExp(`<${mark}<\\n`), timeoutMs);
+    const pattern = new RegExp(`([^]*?)>${mark}> (\\d+)\\n`);
+    const [, output = "", code = ""] = await this.waitFor(pattern, timeoutMs);
+    await this.waitFor(promptLine, timeoutMs);
+    return { code: Number(code), output };
+  }
+
+  /** The size of the terminal; the guest is told. */
+  async resize(columns: number, rows: number): Promise<void> {
+    this.#pty.resize(columns, rows);
+    (await this.#size).write(`${rows} ${columns}\n`);
+  }
+
+  // --- From outside ------------------------------------------------------------------------
+
+  /** Presses these keys at once: `ctrl`, `alt`, `delete`. */
+  async press(...keys: readonly string[]): Promise<void> {
+    await this.#command("send-key", { keys: keys.map((data) => ({ type: "qcode", data })) });
+  }
+
+  async powerButton(): Promise<void> {
+    await this.#command("system_powerdown");
+  }
+
+  /** Plugs the network cable in, or pulls it. */
+  async link(up: boolean): Promise<void> {
+    await this.#command("set_link", { name: "net0", up });
+  }
+
+  /** As if the power failed. */
+  async kill(): Promise<End> {
+    this.#pty.kill("SIGKILL");
+    return this.ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+}
