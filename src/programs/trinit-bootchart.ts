@@ -19,7 +19,7 @@ import { decodeEnds, type Ends, type Status } from "../core/status.ts";
 import type { Millis } from "../core/time.ts";
 import { complain, writeAll } from "../sys/posix.ts";
 import { isTrouble, readStatus } from "./sv-service.ts";
-import { servicesIn, timesFile } from "./trinit-stage.ts";
+import { services as servicesDirectory, timesFile } from "./trinit-stage.ts";
 
 /** What everything is compared with. */
 interface Frame {
@@ -146,7 +146,7 @@ function readBoot(now: Known): Boot {
   const init = isUnderInit() ? startOf(processOf(1)) : null;
   const floor = isMachine ? 0 : (init ?? 0);
   const frame = { boot: read("/proc/sys/kernel/random/boot_id"), floor };
-  const seen = readServices(servicesIn(), frame);
+  const seen = readServices(servicesDirectory(), frame);
   const all = seen.flatMap(({ main, log }) => (log === null ? [main] : [main, log]));
   const starts = clockStarts([now, ...knownStamps(all)]);
   const services = seen.map(({ name, main, log }) => ({

@@ -30,7 +30,7 @@ function warn(what: string, errno: number): void {
 }
 
 /** $SVDIR, or what is built in. */
-export function servicesIn(): string {
+export function services(): string {
   return sys.getenv("SVDIR") || servicesDirectory;
 }
 
@@ -90,7 +90,7 @@ function noteTimes(text: string): void {
 
 /** Becomes runsvdir. */
 function supervise(): number {
-  const directory = servicesIn();
+  const directory = services();
   for (let at = directory.indexOf("/", 1); at > 0; at = directory.indexOf("/", at + 1)) {
     sys.mkdir(directory.slice(0, at), 0o755);
   }
@@ -124,7 +124,7 @@ function supervised(directory: string): readonly string[] {
 /** Every service down, and its log written: sv waits, and kills what does not end in time. It
  * tells of every service; those that have ended well are not worth a line. */
 function stopServices(seconds: string): void {
-  const paths = supervised(servicesIn());
+  const paths = supervised(services());
   if (paths.length === 0) return;
   const [output, input] = pipe();
   const argv = ["sv", "-w", seconds, "force-shutdown", ...paths];
