@@ -2,7 +2,7 @@
 // whose clock nobody sets, and of stamps, whose clock may have been set since. Pure:
 // programs/trinit-bootchart.ts reads the files.
 import { leadingNumber } from "./args.ts";
-import { stampSlackMs } from "./limits.ts";
+import { stampLateMs, stampSlackMs } from "./limits.ts";
 import type { Millis, Stamp } from "./time.ts";
 
 /** Of proc(5)'s starttime: a hundred ticks a second, on all that this is built for. */
@@ -60,25 +60,27 @@ function stampMs({ seconds, nanoseconds }: Stamp): Millis {
   return seconds * 1000 + nanoseconds / 1e6;
 }
 
-/** A stamp that was taken at a moment which is known. */
+/** A stamp that was taken at a moment which is known, or a while after it. */
 export interface Known {
   readonly stamp: Stamp;
   readonly at: Millis;
 }
 
-/** What the clock has shown at the kernel's start, by one and by another: more than one value where
- * it was set in between. */
-export function clockStarts(known: readonly Known[]): readonly Millis[] {
-  const starts: Millis[] = [];
-  for (const { stamp, at } of known) {
-    const start = stampMs(stamp) - at;
-    if (!starts.some((other) => isNear(start, other))) starts.push(start);
-  }
-  return starts;
+function clockStart({ stamp, at }: Known): Millis {
+  return stampMs(stamp) - at;
 }
 
-function isNear(one: Millis, other: Millis): boolean {
-  return Math.abs(one - other) <= stampSlackMs;
+/** What the clock has shown at the kernel's start, by `now`, which is exact, and by what differs
+ * from it by more than being late: more than one value where the clock was set in between. */
+export function clockStarts(now: Known, known: readonly Known[]): readonly Millis[] {
+  const starts = [clockStart(now)];
+  for (const start of known.map(clockStart).sort((a, b) => a - b)) {
+    const isKnown = starts.some(
+      (other) => start >= other - stampSlackMs && start <= other + stampLateMs,
+    );
+    if (!isKnown) starts.push(start);
+  }
+  return starts;
 }
 
 /** The moment of a stamp that was taken within these bounds; null: the clock was set, and there is

@@ -148,7 +148,7 @@ function readBoot(now: Known): Boot {
   const frame = { boot: read("/proc/sys/kernel/random/boot_id"), floor };
   const seen = readServices(servicesDirectory(), frame);
   const all = seen.flatMap(({ main, log }) => (log === null ? [main] : [main, log]));
-  const starts = clockStarts([now, ...knownStamps(all)]);
+  const starts = clockStarts(now, knownStamps(all));
   const services = seen.map(({ name, main, log }) => ({
     name,
     ...unitOf(main, starts, now.at),

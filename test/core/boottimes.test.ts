@@ -58,34 +58,39 @@ test("parts out of the bounds, or out of order, are no parts", () => {
 });
 
 test("a stamp is a moment, by a clock that was never set", () => {
-  const starts = clockStarts([{ stamp: stamp(1_000_009_000), at: 9000 }]);
+  const starts = clockStarts({ stamp: stamp(1_000_009_000), at: 9000 }, []);
   assert.equal(momentOf(stamp(1_000_002_345), starts, 2000, 9000), 2340);
 });
 
 test("a stamp from before the clock was set is a moment by those who had that clock", () => {
   const now = { stamp: stamp(1_700_000_009_000), at: 9000 };
   const early = { stamp: stamp(1000), at: 1000 };
-  const starts = clockStarts([now, early, { stamp: stamp(1500), at: 1400 }]);
+  const starts = clockStarts(now, [{ stamp: stamp(3500), at: 1400 }, early]);
   assert.deepEqual(starts, [1_700_000_000_000, 0], "the late one had the early one's clock");
   assert.equal(momentOf(stamp(2340), starts, 2000, 9000), 2340);
   assert.equal(momentOf(stamp(1_700_000_008_000), starts, 2000, 9000), 8000);
 });
 
+test("a stamp that was taken late is by the clock of now", () => {
+  const late = { stamp: stamp(1_000_003_000), at: 1000 };
+  assert.equal(clockStarts({ stamp: stamp(1_000_009_000), at: 9000 }, [late]).length, 1);
+});
+
 test("a stamp that may be of two moments is of none", () => {
-  const starts = clockStarts([
-    { stamp: stamp(1_000_009_000), at: 9000 },
-    { stamp: stamp(1_000_006_000), at: 1000 }, // set back by five seconds since
-  ]);
-  assert.equal(momentOf(stamp(1_000_008_000), starts, 2000, 9000), null);
+  const now = { stamp: stamp(1_000_009_000), at: 9000 };
+  const ahead = { stamp: stamp(1_000_000_000), at: 3000 }; // set ahead by three seconds since
+  const starts = clockStarts(now, [ahead]);
+  assert.equal(momentOf(stamp(1_000_003_000), starts, 2000, 9000), null);
+  assert.equal(momentOf(stamp(1_000_001_000), starts, 2000, 9000), 4000, "only one is possible");
 });
 
 test("a stamp of no moment that can be is of none", () => {
-  const starts = clockStarts([{ stamp: stamp(1_000_009_000), at: 9000 }]);
+  const starts = clockStarts({ stamp: stamp(1_000_009_000), at: 9000 }, []);
   assert.equal(momentOf(stamp(999_000_000), starts, 2000, 9000), null);
 });
 
 test("a moment is within its bounds, whatever the ticks have cut off", () => {
-  const starts = clockStarts([{ stamp: stamp(1_000_009_000), at: 9000 }]);
+  const starts = clockStarts({ stamp: stamp(1_000_009_000), at: 9000 }, []);
   assert.equal(momentOf(stamp(1_000_001_995), starts, 2000, 9000), 2000);
   assert.equal(momentOf(stamp(1_000_009_004), starts, 2000, 9000), 9000);
 });
