@@ -80,7 +80,8 @@ function uptime(): string {
 /** What cannot be written is only missing in a picture. */
 function noteTimes(text: string): void {
   sys.mkdir(timesFile.slice(0, timesFile.lastIndexOf("/")), 0o755); // there already, mostly
-  const fd = sys.open(timesFile, sys.O_WRONLY | sys.O_CREAT | sys.O_TRUNC, 0o644);
+  const flags = sys.O_WRONLY | sys.O_CREAT | sys.O_TRUNC | sys.O_NONBLOCK; // nothing is waited for
+  const fd = sys.open(timesFile, flags, 0o644);
   if (fd < 0) return;
   sys.write(fd, text);
   close(fd);
