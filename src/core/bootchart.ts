@@ -15,6 +15,8 @@ export interface Unit {
   /** When it went down, where it is. */
   readonly ended: Millis | null;
   readonly state: State | null;
+  /** It is to stay down: it has done what it was started for. */
+  readonly isOver: boolean;
   readonly ends: Ends;
 }
 
@@ -151,8 +153,8 @@ function barsOf(unit: Unit): readonly Bar[] {
     bars.push({ look, from: supervised, to: started ?? supervised });
   }
   if (started === null) return bars;
-  const isOver = ended !== null;
-  const look = state === "run" ? "run" : !isOver ? "unsure" : hasFailed(ends) ? "failed" : "done";
+  const look =
+    state === "run" ? "run" : ended === null ? "unsure" : hasFailed(ends) ? "failed" : "done";
   return [...bars, { look, from: started, to: ended }];
 }
 
@@ -181,13 +183,13 @@ function textOf(service: Service, origin: Millis): string {
 
 // --- The end of the boot -------------------------------------------------------------------
 
-/** The last moment before nothing happens for a while, but that something is started again. Before
- * stage 2 all happens in one row, and may take its time. */
+/** The last moment before nothing happens for a while. That something is started again because it
+ * does not stay up is nothing. Before stage 2 all happens in one row, and may take its time. */
 function endOfBoot({ origin, runsvdir, parts, services }: Boot): Millis {
   const units = services.flatMap((service) => (service.log ? [service, service.log] : [service]));
   const moments = units.flatMap((unit) => {
     const { supervised, started, ended } = unit;
-    return isFirst(unit) ? [supervised, started, ended] : [supervised];
+    return isFirst(unit) || unit.isOver ? [supervised, started, ended] : [supervised];
   });
   let end = Math.max(runsvdir ?? origin, parts.at(-1)?.to ?? origin);
   for (const at of moments.map((known) => known ?? 0).sort((a, b) => a - b)) {

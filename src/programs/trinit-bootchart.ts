@@ -105,7 +105,8 @@ function unitOf(seen: Seen, starts: readonly Millis[], now: Millis): Unit {
   const state = status?.state ?? null;
   const isDown = status !== null && state === "down" && started !== null;
   const ended = isDown ? momentOf(status.since, starts, started, now) : null;
-  return { supervised, started, ended, state, ends };
+  const isOver = status !== null && status.want === "down";
+  return { supervised, started, ended, state, isOver, ends };
 }
 
 interface SeenService {

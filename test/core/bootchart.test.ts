@@ -21,7 +21,7 @@ const never = { exit: null, restarts: 0 };
 /** A service that runs from 2.1 s on, unless told otherwise. */
 function service(name: string, more: Partial<Service> = {}): Service {
   const known = { supervised: 2000, started: 2100, ended: null, state: "run" } as const;
-  return { name, log: null, isLeft: false, ends: never, ...known, ...more };
+  return { name, log: null, isLeft: false, isOver: false, ends: never, ...known, ...more };
 }
 
 function boot(services: readonly Service[], more: Partial<Boot> = {}): Boot {
@@ -180,6 +180,18 @@ test("a boot ends where nothing happens for a while, and not with a restart", ()
   assert.equal(chart.end, 2100);
   assert.equal(chart.up, "up after 2.10 s");
   assert.equal(rowNamed(chart, "new").text, "at 7 d");
+});
+
+test("what was started twice to do its work is within the boot", () => {
+  const again = { started: 4000, ended: 4500, state: "down", isOver: true } as const;
+  const fw = service("fw", { ...again, ends: { exit: { code: 0, status: 0 }, restarts: 1 } });
+  const chart = chartOf(boot([fw]));
+  assert.equal(chart.end, 4500);
+  assert.equal(rowNamed(chart, "fw").text, "last at 4.00 s, took 500 ms, restarted once");
+});
+
+test("a boot without services ends with stage 1", () => {
+  assert.equal(chartOf(boot([], { runsvdir: null })).end, 1900);
 });
 
 test("a log that begins last is within the boot", () => {
