@@ -7,17 +7,19 @@ import type { Millis, Stamp } from "./time.ts";
 
 /** Of proc(5)'s starttime: a hundred ticks a second, on all that this is built for. */
 const tickMs = 10;
+/** Three thousand years: more is garbage. */
+const ticksMax = 1e13;
 
 /** The time in ticks, in digits. */
 export function ticksMs(digits: string): Millis | null {
   const ticks = leadingNumber(digits);
-  return ticks === null ? null : ticks * tickMs;
+  return ticks === null || ticks > ticksMax ? null : ticks * tickMs;
 }
 
 /** The first word of /proc/uptime, or of whoever has it from there: seconds. */
 export function secondsMs(text: string): Millis | null {
   const ms = Math.round(Number(text.split(" ", 1)[0]) * 1000);
-  return leadingNumber(text) !== null && ms < Number.MAX_SAFE_INTEGER ? ms : null;
+  return leadingNumber(text) !== null && ms < ticksMax ? ms : null;
 }
 
 export interface Birth {
@@ -96,5 +98,5 @@ export function momentOf(
     (at) => at >= earliest - stampSlackMs && at <= latest + stampSlackMs,
   );
   if (first === undefined || others.length > 0) return null;
-  return Math.min(Math.max(Math.floor(first / tickMs) * tickMs, earliest), latest);
+  return Math.max(Math.min(Math.floor(first / tickMs) * tickMs, latest), earliest);
 }

@@ -30,7 +30,8 @@ test("a birth before process 1's is of another life of this container", () => {
 });
 
 test("garbage in the place of a birth record tells nothing", () => {
-  for (const text of ["", "\n", "x 3 ", `1 x ${boot} `, `-1 3 ${boot} `, "1", "\0\0\0"]) {
+  const endless = `1 ${"9".repeat(400)} ${boot} `;
+  for (const text of [endless, "", "\n", "x 3 ", `1 x ${boot} `, `-1 3 ${boot} `, "1", "\0\0\0"]) {
     assert.equal(parseBirth(text, boot, 0), null, JSON.stringify(text));
   }
 });
@@ -93,4 +94,9 @@ test("a moment is within its bounds, whatever the ticks have cut off", () => {
   const starts = clockStarts({ stamp: stamp(1_000_009_000), at: 9000 }, []);
   assert.equal(momentOf(stamp(1_000_001_995), starts, 2000, 9000), 2000);
   assert.equal(momentOf(stamp(1_000_009_004), starts, 2000, 9000), 9000);
+  assert.equal(
+    momentOf(stamp(1_000_009_000), starts, 9010, 9000),
+    9010,
+    "begun after now was read",
+  );
 });
