@@ -34,8 +34,8 @@ test("a service that runs, and its log", async (t) => {
   const drawn = await draw(t, scan);
   assert.deepEqual(looksOf(drawn, "runsvdir"), ["stage"]);
   assert.deepEqual(looksOf(drawn, "web"), ["wait", "run", "log"]);
-  assert.match(rowOf(drawn, "web").title, /^web: at \d+ ms$/);
-  assert.match(drawn.title, /^[^:]+: up after \d+ ms$/);
+  assert.match(rowOf(drawn, "web").title, /^web: at [0-9.]+ m?s$/);
+  assert.match(drawn.title, /^[^:]+: up after [0-9.]+ m?s$/);
 });
 
 test("a service that has ended, with how and for how long", async (t) => {
@@ -47,7 +47,7 @@ test("a service that has ended, with how and for how long", async (t) => {
   await until(job, ({ exit }) => exit !== null, 10_000);
   const drawn = await draw(t, scan);
   assert.deepEqual(looksOf(drawn, "job"), ["wait", "failed"]);
-  assert.match(rowOf(drawn, "job").title, /^job: at .* took \d+ ms, exit 3$/);
+  assert.match(rowOf(drawn, "job").title, /^job: at .* took [0-9.]+ m?s, exit 3$/);
 });
 
 test("a service that was never started is down", async (t) => {
@@ -86,7 +86,7 @@ test("an end is found by the clock of another service, when the clock was set si
   }
   const drawn = await draw(t, scan);
   assert.deepEqual(looksOf(drawn, "web"), ["wait", "run"]);
-  assert.match(rowOf(drawn, "job").title, /^job: at .* took \d+ ms, exit 3$/);
+  assert.match(rowOf(drawn, "job").title, /^job: at .* took [0-9.]+ m?s, exit 3$/);
 });
 
 test("what a runsv has left says that it has gone", async (t) => {
