@@ -253,7 +253,6 @@ JSValue sys_fork(ARGS) {
 	pid_t pids[FORK_MAX];
 	if (count > FORK_MAX) return engine_throw_type(ctx, "fork of %d children", count);
 	heap_freeze();
-	heap_settle();
 	for (int i = 0; i < count; i++) {
 		errno = EAGAIN;
 #ifdef TRINIT_FAULTS
