@@ -71,6 +71,7 @@ const engineSums: Record<string, string> = {
 
 const root = path.resolve(import.meta.dirname, "..");
 const sysDirectory = path.join(root, "src/sys");
+const strippedScript = path.join(sysDirectory, "stripped.ld");
 const version = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")).version as string;
 
 function engineDirectory(libc: "static" | "gnu"): string {
@@ -255,8 +256,8 @@ export async function buildFlavour(name: keyof typeof flavours, report: boolean)
   const directory = path.join(root, flavour.directory);
   const output = path.join(directory, flavour.executable);
   mkdirSync(directory, { recursive: true });
-  if (isStale(output, objects)) {
-    const strip = flavour.stripped ? ["-s"] : [];
+  if (isStale(output, [...objects, strippedScript])) {
+    const strip = flavour.stripped ? ["-s", `-Wl,-T,${strippedScript}`] : [];
     const libraries = [path.join(engine, "lib/quickjs-core.a"), "-Wl,--gc-sections", "-lm"];
     run(
       compiler.command,
