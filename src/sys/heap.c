@@ -38,8 +38,12 @@ union freed {
 	struct head head;
 };
 
-static _Alignas(PAGE) char arena[ARENA];
-static char *bottom, *top; /* not initialised: on the page with the others, which is dirty anyway */
+/* A common symbol: the linker puts it behind all variables, so that these lie together on two
+ * pages, which every process writes to. For the same reason it is not aligned. */
+char heap_room[PAGE + ARENA + ARENA / 2] __attribute__((common));
+#define arena ((char *)(((uintptr_t)heap_room + PAGE - 1) & ~(uintptr_t)(PAGE - 1)))
+
+static char *bottom, *top;
 static const char *frozen; /* the arena as it was, read-only; NULL: not frozen */
 static union freed *free_pages, *free_blocks[CLASSES];
 static uint8_t spare[ARENA / PAGE]; /* free pages of the arena, by number: nothing is in them */
@@ -163,6 +167,10 @@ static void *heap_realloc(JSMallocState *state, void *memory, size_t size) {
 
 const JSMallocFunctions heap_functions = {heap_malloc, heap_free, heap_realloc, usable_size};
 
+char *heap_title(void) {
+	return arena + ARENA;
+}
+
 /* --- Sharing ------------------------------------------------------------------------- */
 
 /* The arena's pages that may be in use are those before the gap and those behind it. */
@@ -221,15 +229,11 @@ void heap_freeze(void) {
 #define LINES (PAGE / WORDS / 8)
 #define PACKED_MAX (LINES * (1 + WORDS * 9)) /* of a page */
 
-/* Page after page: its number, and for each line which of its words differ, for each of these
- * which of its bytes are not 0, and these. */
-static unsigned char packed[ARENA / 2];
+/* Behind the arena and a title. Page after page: its number, and for each line which of its words
+ * differ, for each of these which of its bytes are not 0, and these. */
+#define packed ((unsigned char *)arena + ARENA + TITLE_MAX)
+#define PACKED (ARENA / 2 - TITLE_MAX)
 static size_t packed_size;
-
-static const uint64_t *frozen_page(size_t number) {
-	static uint64_t zeros[PAGE / 8]; /* never written to, so it takes no memory */
-	return frozen ? (const uint64_t *)(frozen + number * PAGE) : zeros;
-}
 
 static unsigned char *pack_page(unsigned char *out, const uint64_t *page, const uint64_t *base) {
 	for (int line = 0; line < LINES; line++) {
@@ -237,7 +241,7 @@ static unsigned char *pack_page(unsigned char *out, const uint64_t *page, const 
 		*words = 0;
 		for (int i = 0; i < WORDS; i++) {
 			uint64_t word = *page++;
-			if (word == *base++) continue;
+			if (word == (base ? *base++ : 0)) continue;
 			*words |= (unsigned char)(1 << i);
 			unsigned char *bytes = out++;
 			*bytes = 0;
@@ -268,14 +272,15 @@ static const unsigned char *unpack_page(const unsigned char *in, uint64_t *page)
 	return in;
 }
 
-/* Packs a page unless there is no room; false then. */
+/* Packs a page, of which nothing is kept where nothing differs; false when there is no room. */
 static int pack(size_t number) {
-	const uint64_t *page = (const uint64_t *)(arena + number * PAGE), *base = frozen_page(number);
-	if (memcmp(page, base, PAGE) == 0) return 1;
-	if (sizeof packed - packed_size < 1 + PACKED_MAX) return 0;
+	if (PACKED - packed_size < 1 + PACKED_MAX) return 0;
 	unsigned char *out = packed + packed_size;
 	*out++ = (unsigned char)number;
-	packed_size = (size_t)(pack_page(out, page, base) - packed);
+	const char *base = frozen ? frozen + number * PAGE : NULL;
+	const uint64_t *page = (const uint64_t *)(arena + number * PAGE);
+	unsigned char *end = pack_page(out, page, (const uint64_t *)base);
+	if (end > out + LINES) packed_size = (size_t)(end - packed);
 	return 1;
 }
 
@@ -315,6 +320,6 @@ void heap_unpack(void) {
 		size_t number = *in++;
 		in = unpack_page(in, (uint64_t *)(arena + number * PAGE));
 	}
-	madvise(packed, packed_size, MADV_DONTNEED);
+	madvise(arena + ARENA + PAGE, ARENA / 2 - PAGE, MADV_DONTNEED); /* the title stays */
 	packed_size = 0;
 }

@@ -68,6 +68,10 @@ extern const JSMallocFunctions heap_functions;
 void heap_freeze(void);
 void heap_pack(void);
 void heap_unpack(void);
+/* Room for a title, where every process that has one has a page: the kernel shows none that lies
+ * beside initialised data. */
+#define TITLE_MAX 1024
+char *heap_title(void);
 
 /* Fault points: only a build with TRINIT_FAULTS has them. */
 #ifdef TRINIT_FAULTS

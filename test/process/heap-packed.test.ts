@@ -21,7 +21,7 @@ function becomesSmall(pid: number, kilobytes: number): Promise<unknown> {
   return eventually(what, () => ownKilobytes(pid) <= kilobytes);
 }
 
-test("a forked supervisor and logger that wait have less than 64 kB each", { skip }, async (t) => {
+test("a forked supervisor and logger that wait have less than 48 kB each", { skip }, async (t) => {
   const { scan } = newScan(t);
   const run = "#!/bin/sh\necho one line\nexec sleep 600\n";
   const services = ["a", "b"].map((name) => sleeper(scan, name, { "run!": run, "log/": "" }));
@@ -29,9 +29,9 @@ test("a forked supervisor and logger that wait have less than 64 kB each", { ski
   for (const service of services) await isUp(service);
   for (const service of services) {
     const logger = (await isUp(path.join(service, "log"))).pid;
-    await becomesSmall(logger, 64);
+    await becomesSmall(logger, 48);
   }
-  for (const pid of childrenOf(tree.pid)) await becomesSmall(pid, 64);
+  for (const pid of childrenOf(tree.pid)) await becomesSmall(pid, 48);
 });
 
 test("a supervisor that has packed its heap a hundred times works as before", async (t) => {
@@ -52,12 +52,12 @@ test("a supervisor that has packed its heap a hundred times works as before", as
   if (skip === false) await becomesSmall(runsv, 64);
 });
 
-test("a svlogd of a script that waits has less than 256 kB", { skip }, async (t) => {
+test("a svlogd of a script that waits has less than 150 kB", { skip }, async (t) => {
   const { scan } = newScan(t);
   const script = `#!/bin/sh\nexec ${bin("svlogd")} -tt ./main\n`;
   const web = sleeper(scan, "web", { "log/run!": script, "log/main/": "" });
   startRunsvdir(t, scan);
   const { pid } = await isUp(path.join(web, "log"));
   await eventually("svlogd", () => commandLine(pid).includes("svlogd -tt"));
-  await becomesSmall(pid, 256);
+  await becomesSmall(pid, 150);
 });
