@@ -235,7 +235,7 @@ async function makeBundle(
   const qjsc = path.join(engineDirectory("static"), "bin/qjsc");
   const strip = flavour.stripped ? ["-s"] : [];
   run(qjsc, "-c", ...strip, "-N", `code_${family}`, "-o", source, script);
-  checkNames(source);
+  if (flavour.stripped) checkNames(source); // otherwise the file's name is the first
   rmSync(object, { force: true });
   compile(compiler, source, object, []);
   return object;
