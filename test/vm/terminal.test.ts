@@ -21,14 +21,17 @@ test("Ctrl-C and the size of the window reach the guest", inMachine, async (t) =
   await shown.waitFor(/login: /, waitMs);
   terminal.write("root\n");
   await shown.waitFor(/# /, waitMs);
-  terminal.write("PS1=ready:; echo run''ning; sleep 1000\n");
-  await shown.waitFor(/^running$/m, waitMs); // before, Ctrl-C is a letter to the line editor
+  // Said by what Ctrl-C is to end: before, it would be a letter to the shell's line editor.
+  terminal.write("PS1=ready:; sh -c 'echo run\"\"ning; exec sleep 1000'\n");
+  await shown.waitFor(/^running$/m, waitMs);
   terminal.write("\x03");
   await shown.waitFor(/ready:/, waitMs);
-  terminal.write("while :; do stty size; sleep 0.1; done\n");
+  terminal.write("sh -c 'while :; do stty size; sleep 0.1; done'\n");
   terminal.resize(101, 41);
   await shown.waitFor(/^41 101$/m, waitMs);
-  terminal.write("\x03poweroff\n");
+  terminal.write("\x03");
+  await shown.waitFor(/ready:/, waitMs);
+  terminal.write("poweroff\n");
   await shown.waitFor(/the machine has ended: power off/, waitMs);
   assert.equal(await exit, 0);
 });
