@@ -1,5 +1,5 @@
-// The stages of a machine, where they do what is not everyday's: shells for emergencies, what hangs,
-// the order of the end. In a system of busybox's tools.
+// The stages of a machine, where they do what is not everyday's: shells for emergencies, what
+// hangs, the order of the end. In a system of busybox's tools.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { Files } from "../../vm/files.ts";
