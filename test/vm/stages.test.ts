@@ -1,5 +1,5 @@
-// The stages of a machine, where they do what is not everyday's: shells for emergencies, what hangs,
-// the order of the end. In a system of busybox's tools.
+// The stages of a machine, where they do what is not everyday's: shells for emergencies, what
+// hangs, the order of the end. In a system of busybox's tools.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { Files } from "../../vm/files.ts";
@@ -112,7 +112,7 @@ test("a service with a file `last` ends when all others have", inMachine, async 
 test("no console: nobody is waited for in an emergency", inMachine, async (t) => {
   const machine = await bootWith(t, {
     ...badFstab,
-    "etc/runit/1.d/11-none.sh": "rm /dev/console\n",
+    "etc/runit/1.d/39-none.sh": "rm /dev/console\n",
   });
   await machine.waitFor(/a shell on the console/);
   await machine.login();
