@@ -50,7 +50,11 @@ test(
   "a root that /etc/fstab has read-only stays so, and the machine works",
   inMachine,
   async (t) => {
-    const image = await makeImage(t, { "etc/fstab": "/dev/vda / ext4 ro 0 1\n" });
+    const image = await makeImage(t, {
+      "etc/fstab": "/dev/vda / ext4 ro 0 1\n",
+      "etc/service/getty/supervise=": "/run/supervise.getty",
+      "etc/service/winsize/supervise=": "/run/supervise.winsize",
+    });
     const machine = await start(t, image);
     await machine.login();
     assert.match((await machine.run("grep ' / ' /proc/mounts")).output, / ext4 ro/);
