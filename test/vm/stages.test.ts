@@ -126,3 +126,14 @@ test("a full /run: said, and the machine boots and ends", inMachine, async (t) =
   machine.type("poweroff\n");
   assert.equal(await machine.ended, "power off");
 });
+
+test("drivers that are loaded when somebody opens them have nodes", inMachine, async (t) => {
+  const lines = "# a comment\\nfuse fuse c10:229\\nnull null c1:99\\ntun net/tun c10:200";
+  const machine = await bootWith(t, {
+    "etc/runit/1.d/13-index.sh": `index=/lib/modules/$(uname -r)
+      mkdir -p "$index"; printf '${lines}\\n' >"$index/modules.devname"\n`,
+  });
+  await machine.login();
+  const { output } = await machine.run("stat -c '%n %t %T' /dev/fuse /dev/null /dev/net/tun");
+  assert.equal(output, "/dev/fuse a e5\n/dev/null 1 3\n/dev/net/tun a c8\n");
+});
