@@ -2,6 +2,7 @@
 // mounts and unmounts nothing: its file systems are its engine's.
 import { leadingNumber } from "../core/args.ts";
 import {
+  lineBytes,
   restContainerSeconds,
   restSeconds,
   stopContainerSeconds,
@@ -17,6 +18,9 @@ import { endRest, whyNotEnding, whyNotUnderInit } from "./trinit-killall.ts";
 
 export const servicesDirectory = "/etc/service";
 
+/** When the parts of stage 1 began, for `trinit bootchart`. */
+export const timesFile = "/run/runit/times";
+
 const self = "/proc/self/exe";
 const failed = 111;
 /** Over a thousand mounts. */
@@ -27,7 +31,7 @@ function warn(what: string, errno: number): void {
 }
 
 /** $SVDIR, or what is built in. */
-function services(): string {
+export function services(): string {
   return sys.getenv("SVDIR") || servicesDirectory;
 }
 
@@ -58,12 +62,30 @@ function begin(): number {
     complain(sentence("trinit", "fatal", "unable to mount anything", why));
     return failed;
   }
+  const began = uptime();
   for (const missing of missingMounts(readMountinfo())) mount(missing);
   for (const [path, target] of deviceLinks) {
     const made = sys.symlink(target, path);
     if (made < 0 && made !== -errnos.EEXIST) warn(`unable to create ${path}`, -made);
   }
+  noteTimes(`${began} file systems\n${uptime()} \n`);
   return 0;
+}
+
+/** Seconds since the kernel's start. */
+function uptime(): string {
+  const text = sys.readfile("/proc/uptime", lineBytes);
+  return typeof text === "number" ? "" : (text.split(" ", 1)[0] ?? "");
+}
+
+/** What cannot be written is only missing in a picture. */
+function noteTimes(text: string): void {
+  sys.mkdir(timesFile.slice(0, timesFile.lastIndexOf("/")), 0o755); // there already, mostly
+  const flags = sys.O_WRONLY | sys.O_CREAT | sys.O_TRUNC | sys.O_NONBLOCK; // nothing is waited for
+  const fd = sys.open(timesFile, flags, 0o644);
+  if (fd < 0) return;
+  sys.write(fd, text);
+  close(fd);
 }
 
 // --- Stage 2 -----------------------------------------------------------------------------
