@@ -23,6 +23,9 @@ export interface TestMachine extends ImageOptions, Partial<Omit<MachineOptions, 
   readonly disk?: boolean;
 }
 
+/** What `start` goes on from. */
+export type Saved = Image & { readonly saved: string };
+
 /** A machine that was just started, and ends with the test. */
 export async function boot(t: TestContext, options: TestMachine = {}): Promise<Machine> {
   return start(t, await imageFor(t, options), options);
@@ -41,6 +44,16 @@ export async function start(
   const machine = await startMachine({ ...options, ...image });
   t.after(() => machine.kill());
   return machine;
+}
+
+/** A machine that has booted and is logged in: how to go on from there, as often as one likes. */
+export async function bootOnce(t: TestContext, options: TestMachine = {}): Promise<Saved> {
+  const image = await imageFor(t, options);
+  const machine = await start(t, image, options);
+  await machine.login();
+  const saved = `${image.initramfs}.saved`;
+  await machine.save(saved);
+  return { ...image, saved };
 }
 
 /** What e2fsck says of a disk that nobody uses: null where it has nothing to say. */
