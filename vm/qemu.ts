@@ -199,10 +199,15 @@ export class Machine implements AsyncDisposable {
     return this.console.waitFor(pattern, timeoutMs);
   }
 
-  /** As root, who has no password there; then `run` can be used. */
+  /** As root, who has no password there. */
   async login(): Promise<void> {
     await this.waitFor(/login: /);
     this.type("root\n");
+    await this.atPrompt();
+  }
+
+  /** A shell shows its prompt; then `run` can be used. */
+  async atPrompt(): Promise<void> {
     await this.waitFor(/[#$] /);
     this.type(`export TERM=dumb PS1=${prompt}\n`);
     await this.waitFor(promptLine);
