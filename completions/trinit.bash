@@ -74,7 +74,7 @@ _trinit() {
 	help:2) _trinit_offer @NAMES@ ;;
 	stage:2) _trinit_offer 1 2 3 ;;
 	killall:2) _trinit_offer -w ;;
-	help:* | stage:* | killall:* | info:* | --version:*) ;;
+	help:* | stage:* | killall:* | info:* | bootchart:* | --version:*) ;;
 	install:*)
 		[[ $current == -* ]] && _trinit_offer --init --share
 		compopt -o dirnames

@@ -18,7 +18,7 @@ function __trinit_after
 end
 
 function __trinit_after_name
-    not __trinit_after; and not __trinit_after help info install stage killall --version
+    not __trinit_after; and not __trinit_after help info install stage killall bootchart --version
 end
 
 complete -c trinit -f

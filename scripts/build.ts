@@ -71,6 +71,7 @@ const engineSums: Record<string, string> = {
 
 const root = path.resolve(import.meta.dirname, "..");
 const sysDirectory = path.join(root, "src/sys");
+const strippedScript = path.join(sysDirectory, "stripped.ld");
 const version = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")).version as string;
 
 function engineDirectory(libc: "static" | "gnu"): string {
@@ -110,6 +111,18 @@ function programsOf(family: string): (readonly [name: string, source: string])[]
     .map(([name]) => [name, `src/programs/${name}.ts`]);
 }
 
+/** What a raw context of the engine has in its table of names, in this order, behind those that are
+ * compiled in. A script that names them first has the numbers in its bytecode that its names get
+ * when it is read, and is used where it lies in the executable; see docs/ENGINE.md. */
+const rawNames = [
+  "isError at every some forEach map filter reduce reduceRight fill find findIndex findLast",
+  "findLastIndex indexOf lastIndexOf includes pop push shift unshift reverse toReversed sort",
+  "toSorted slice splice toSpliced copyWithin flatMap flat entries isArray",
+]
+  .join(" ")
+  .split(" ")
+  .concat("get [Symbol.species]");
+
 async function makeScript(family: string, flavour: Flavour, output: string): Promise<void> {
   const programs = programsOf(family);
   const imports = programs.map(
@@ -129,6 +142,8 @@ async function makeScript(family: string, flavour: Flavour, output: string): Pro
     minifySyntax: true,
     minifyIdentifiers: flavour.stripped,
     define: { FAULTS: String(flavour.faults), VERSION: JSON.stringify(version) },
+    inject: [path.join(sysDirectory, "global.ts")],
+    banner: { js: `(o => [${rawNames.map((name) => `o[${JSON.stringify(name)}]`).join()}]);` },
     outfile: output,
     logLevel: "warning",
   });
@@ -196,6 +211,15 @@ function compile(
   run(compiler.command, ...compiler.flags, ...include, "-c", source, "-o", object);
 }
 
+/** Fails when a name has come before rawNames: that of a global variable of the script, which may
+ * be a built-in one that is not used elsewhere. */
+function checkNames(source: string): void {
+  const bytes = [...readFileSync(source, "latin1").matchAll(/0x([0-9a-f]{2}),/g)].slice(0, 32);
+  const text = bytes.map(([, hex = ""]) => String.fromCharCode(Number.parseInt(hex, 16))).join("");
+  if (text.indexOf(rawNames[0] as string) === 4) return; // after the version, two sizes
+  throw new Error(`${source}: rawNames are not the first: ${JSON.stringify(text)}`);
+}
+
 async function makeBundle(
   family: string,
   flavour: Flavour,
@@ -211,6 +235,7 @@ async function makeBundle(
   const qjsc = path.join(engineDirectory("static"), "bin/qjsc");
   const strip = flavour.stripped ? ["-s"] : [];
   run(qjsc, "-c", ...strip, "-N", `code_${family}`, "-o", source, script);
+  if (flavour.stripped) checkNames(source); // otherwise the file's name is the first
   rmSync(object, { force: true });
   compile(compiler, source, object, []);
   return object;
@@ -255,8 +280,8 @@ export async function buildFlavour(name: keyof typeof flavours, report: boolean)
   const directory = path.join(root, flavour.directory);
   const output = path.join(directory, flavour.executable);
   mkdirSync(directory, { recursive: true });
-  if (isStale(output, objects)) {
-    const strip = flavour.stripped ? ["-s"] : [];
+  if (isStale(output, [...objects, strippedScript])) {
+    const strip = flavour.stripped ? ["-s", `-Wl,-T,${strippedScript}`] : [];
     const libraries = [path.join(engine, "lib/quickjs-core.a"), "-Wl,--gc-sections", "-lm"];
     run(
       compiler.command,

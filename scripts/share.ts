@@ -50,6 +50,7 @@ const words: Words = [
   ["install", "install the programs into a directory"],
   ["stage", "do what a stage has to do at least"],
   ["killall", "end everything, in stage 3"],
+  ["bootchart", "draw what started when, as SVG"],
   ["--version", "show the version"],
 ];
 

@@ -1,7 +1,8 @@
 // The table of programs: the build, `trinit help` and `trinit install` derive from it.
-// A family is one bundle of bytecode; programs that fork each other share a family.
+// A family is one bundle of bytecode: a program has all of its family in memory. Programs that
+// fork each other, or share most of their code, are one.
 
-export type Family = "supervision" | "control" | "chain" | "init" | "trinit";
+export type Family = "supervision" | "log" | "control" | "chain" | "init" | "trinit";
 
 export interface Applet {
   readonly family: Family;
@@ -33,11 +34,7 @@ export const applets = {
     aliases: [],
     summary: "starts and watches one runsv per service directory",
   },
-  svlogd: {
-    family: "supervision",
-    aliases: [],
-    summary: "writes a log into directories, rotates it",
-  },
+  svlogd: { family: "log", aliases: [], summary: "writes a log into directories, rotates it" },
   sv: { family: "control", aliases: [], summary: "shows and controls services" },
   runsvchdir: {
     family: "control",

@@ -116,9 +116,10 @@ function openConsole(t: TestContext, base: string): Lines {
   return start(t, "/bin/cat", { args: [fifo] }).stdout;
 }
 
-/** The files of stages/, named as serviceDir() has it. */
-export function stageFiles(): Record<string, string> {
-  const base = path.join(root, "stages");
+/** The files of a directory of this repository, named as serviceDir() has it; links as what they
+ * lead to. */
+export function filesOf(directory: string): Record<string, string> {
+  const base = path.join(root, directory);
   const names = fs.readdirSync(base, { recursive: true, encoding: "utf8" });
   const files = names.filter((name) => fs.statSync(path.join(base, name)).isFile());
   return Object.fromEntries(
@@ -128,6 +129,10 @@ export function stageFiles(): Record<string, string> {
       return [isExecutable ? `${name}!` : name, text];
     }),
   );
+}
+
+export function stageFiles(): Record<string, string> {
+  return filesOf("stages");
 }
 
 /** A directory with busybox and a link for each of its tools. */

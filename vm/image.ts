@@ -18,6 +18,8 @@ export interface ImageOptions {
   readonly services?: readonly string[];
   /** More files, and in the place of others. */
   readonly files?: Files;
+  /** Programs of this machine by their path in the other, in the place of others. */
+  readonly programs?: Readonly<Record<string, string>>;
   readonly progress?: Progress;
 }
 
@@ -98,7 +100,8 @@ export async function makeInitramfs(target: string, options: ImageOptions = {}):
   const { image, base } = await findBase(options);
   await withTree(target, async (tree) => {
     putTrinit(tree, options);
-    writeFiles(tree, { "init=": "sbin/init", ...options.files });
+    writeFiles(tree, { "init=": "sbin/init" });
+    putOthers(tree, options);
     await pack(base, tree, target);
   });
   return { kernel: image, initramfs: target, disks: [] };
@@ -134,7 +137,7 @@ export async function makeDisk(target: string, options: ImageOptions = {}): Prom
     }
     writeFiles(tree, debianEtc);
     putTrinit(tree, options);
-    writeFiles(tree, options.files ?? {});
+    putOthers(tree, options);
     fs.rmSync(target, { force: true });
     const [type, from] = [
       ["-q", "-F", "-t", "ext4"],
@@ -167,6 +170,18 @@ function putTrinit(
     if (template !== name) copyTree(path.join(root, "sv", template), directory);
     writeFiles(tree, { [`etc/service/${name}=`]: `/etc/sv/${name}` });
   }
+}
+
+/** What is this image's own. */
+function putOthers(tree: string, { programs = {}, files = {} }: ImageOptions): void {
+  for (const [place, program] of Object.entries(programs)) {
+    const copy = path.join(tree, place);
+    fs.mkdirSync(path.dirname(copy), { recursive: true });
+    fs.rmSync(copy, { force: true });
+    fs.copyFileSync(program, copy);
+    fs.chmodSync(copy, 0o755);
+  }
+  writeFiles(tree, files);
 }
 
 function copyTree(from: string, to: string): void {

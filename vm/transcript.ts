@@ -6,9 +6,13 @@ const endLength = 600;
 /** What a line editor or a pager does to a terminal. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one
 const escapes = /\x1b(\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>78c])|\r/g;
+/** The beginning of one, the rest of which comes with what is read next. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one
+const unfinished = /\x1b(\[[0-9;?]*|[()])?$/;
 
 export class Transcript extends EventEmitter<{ change: [] }> {
   #text = "";
+  #rest = "";
   /** What was waited for, and came, is behind this. */
   #seen = 0;
   #isOver = false;
@@ -19,7 +23,10 @@ export class Transcript extends EventEmitter<{ change: [] }> {
   }
 
   add(text: string): void {
-    this.#text += text.replace(escapes, "");
+    const all = this.#rest + text;
+    const whole = all.replace(unfinished, "");
+    this.#rest = all.slice(whole.length);
+    this.#text += whole.replace(escapes, "");
     this.emit("change");
   }
 

@@ -271,8 +271,9 @@ function onRequest(boot: Boot, signal: Request, marks: Marks, now: Millis): Step
   const isContainer = boot.role === "container";
   switch (signal) {
     case "CONT":
-      if (boot.stage !== 2) return marks.stopit ? stay(boot, deaf, heard) : stay(boot, deaf);
-      return marks.stopit ? onStop(boot, now) : stay(boot);
+      if (boot.stage === 3) return marks.stopit ? stay(boot, deaf, heard) : stay(boot, deaf);
+      if (marks.stopit) return onStop(boot, now);
+      return boot.stage === 1 ? stay(boot, deaf) : stay(boot);
     case "INT":
       if (isContainer && (!marks.ctrlaltdel || boot.stage === 1)) return onStop(boot, now);
       return onCtrlAltDel(boot, marks);
@@ -289,9 +290,10 @@ function onRequest(boot: Boot, signal: Request, marks: Marks, now: Millis): Step
   }
 }
 
-/** To power off or to reboot, whatever was asked for before. */
+/** To power off or to reboot, whatever was asked for before. In stage 1, too: somebody has typed it
+ * at the shell that this has started, or sees that it does not end. */
 function endMachine(boot: Boot, how: Effect, now: Millis): Step {
-  return boot.stage === 2 ? after([how], onStop(boot, now)) : stay(boot, deaf);
+  return boot.stage === 3 ? stay(boot, deaf) : after([how], onStop(boot, now));
 }
 
 const off: Effect = { kind: "take", mark: "reboot" };

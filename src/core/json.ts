@@ -32,7 +32,7 @@ function sequenceAt(first: number): readonly [number, number, number] {
 }
 
 /** How many bytes from there on are one character of UTF-8; 0 when they are none. */
-function characterAt(bytes: string, at: number): number {
+export function characterAt(bytes: string, at: number): number {
   const [more, low, high] = sequenceAt(bytes.charCodeAt(at));
   for (let i = 1; i <= more; i++) {
     const byte = bytes.charCodeAt(at + i);

@@ -102,6 +102,16 @@ export const restLookMs = 50;
 /** Processes whose end is waited for at once: poll takes 64 descriptors. */
 export const restWatched = 64;
 
+/** The stamp of a start is taken once the program has been loaded: so late, on a busy machine with
+ * a slow disk. What differs by more means that the clock was set. */
+export const stampLateMs = 5000;
+/** Moments that are compared come from ticks of 10 ms, and are not read at once. */
+export const stampSlackMs = 100;
+/** The boot is over once nothing has begun or ended for so long: a machine is up for weeks. */
+export const bootQuietMs = 30_000;
+/** A picture with more rows is nothing to look at. */
+export const chartServicesMax = 500;
+
 /** How long the output of sv waits for a reader of the pipe that it goes to. */
 export const stdoutMs = 60_000;
 /** How long a line of complaint waits for a reader of the pipe it goes to; then it is dropped. */

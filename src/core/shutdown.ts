@@ -7,6 +7,8 @@ export interface Shutdown {
   /** As for init: "0" powers off, "6" reboots; null: nothing is to be done. */
   readonly level: "0" | "6" | null;
   readonly delayMs: Millis;
+  /** To be written down for last(1): that the system has started, or that it ends. */
+  readonly record: "boot" | "end" | null;
   /** Options that other systems have, and that make no difference here. */
   readonly ignored: readonly string[];
 }
@@ -21,15 +23,16 @@ const ignorable = "dfhiHnpP";
 /** What argv means, with the program's name in front, without a path; null: a wrong call. */
 export function parseShutdown(argv: readonly string[]): Shutdown | null {
   const name = argv[0];
-  const { options, operands, valid } = parseArgs(argv, `rwk${ignorable}`);
+  const { options, operands, valid } = parseArgs(argv, `rwkB${ignorable}`);
   if (!valid) return null;
   const given = options.map(({ letter }) => letter);
   const delayMs = name === "shutdown" ? parseDelay(operands[0] ?? "now") : 0;
   if (delayMs === null || (name !== "shutdown" && operands.length > 0)) return null;
   const isReboot = name === "reboot" || given.includes("r");
-  const isIdle = given.includes("w") || given.includes("k"); // only a record, only a warning
+  const record = given.includes("B") ? "boot" : given.includes("w") ? "end" : null;
+  const isIdle = record !== null || given.includes("k"); // only a record, only a warning
   const ignored = given.filter((letter) => "dfin".includes(letter));
-  return { level: isIdle ? null : isReboot ? "6" : "0", delayMs, ignored };
+  return { level: isIdle ? null : isReboot ? "6" : "0", delayMs, record, ignored };
 }
 
 /** `now`, or `+minutes`; null for what is neither. A time of day needs a time zone, which a static

@@ -5,8 +5,11 @@
 type Field = readonly [number, number];
 
 const line: Field = [8, 32];
+const id: Field = [40, 4];
 const user: Field = [44, 32];
 const host: Field = [76, 256];
+const runLevel = "\x01\0";
+const bootTime = "\x02\0";
 const deadProcess = "\x08\0";
 
 function fieldOf(record: string, [at, size]: Field): string {
@@ -43,4 +46,18 @@ export function loggedOut(record: string, seconds: number): string {
 /** What wtmp has of that: a record with nothing but the line and the time. */
 export function logoutOf(name: string, seconds: number, size: number): string {
   return loggedOut(withField("\0".repeat(size), line, name), seconds);
+}
+
+/** That the system has started or ended, as last(1) knows it: a user who is logged in meanwhile. */
+export function systemRecord(
+  what: "boot" | "end",
+  release: string,
+  seconds: number,
+  size: number,
+): string {
+  const [type, name, on] =
+    what === "boot" ? [bootTime, "reboot", "~"] : [runLevel, "shutdown", "~~"];
+  const empty = type + "\0".repeat(size - type.length);
+  const named = withField(withField(withField(empty, line, on), id, "~~"), user, name);
+  return withTime(withField(named, host, release.slice(0, host[1])), seconds);
 }

@@ -3,6 +3,7 @@
 import { sentence } from "../core/message.ts";
 import { close, complain, mkdir, reasonOf, SysError, statIfThere } from "../sys/posix.ts";
 import { birthFile, type SuperviseFiles } from "./runsv-files.ts";
+import { main as svlogd } from "./svlogd.ts";
 
 /** Forks the logger, which reads from `input`; its pid, or -errno when fork fails. */
 export function startBuiltinLogger(who: string, input: number, files: SuperviseFiles): number {
@@ -14,7 +15,7 @@ export function startBuiltinLogger(who: string, input: number, files: SuperviseF
       complain(sentence(who, "fatal", "unable to start the built-in logger", reasonOf(error)));
       return 111;
     }
-    return programs.svlogd(argv);
+    return svlogd(argv);
   };
   return sys.fork(run, [argv], [[input, files.lock]])[0] ?? -1;
 }

@@ -81,8 +81,9 @@ export function supervise(options: RunsvOptions): Outcome {
  * counts its references to every property's name: so forked supervisors share the shapes. And
  * it makes a built-in function when that is first looked at: so all of them are looked at. */
 export function samples(): unknown {
-  for (const builtin of [Array.prototype, String.prototype, String, Object, Math]) {
-    for (const name of Object.getOwnPropertyNames(builtin)) Reflect.get(builtin, name);
+  const builtins: unknown[] = [Array.prototype, String.prototype, String, Object, Math];
+  for (const builtin of builtins as Record<string, unknown>[]) {
+    for (const name of Object.getOwnPropertyNames(builtin)) void builtin[name];
   }
   const files = { path: "", lock: -1, control: -1, written: nothingWritten() };
   const unit = newUnit(false, files);

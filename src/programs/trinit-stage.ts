@@ -2,6 +2,7 @@
 // mounts and unmounts nothing: its file systems are its engine's.
 import { leadingNumber } from "../core/args.ts";
 import {
+  lineBytes,
   restContainerSeconds,
   restSeconds,
   stopContainerSeconds,
@@ -10,11 +11,15 @@ import {
 import { errnos, reason, sentence } from "../core/message.ts";
 import { deviceLinks, type Mount, missingMounts, mountLine, unmountOrder } from "../core/mounts.ts";
 import { serviceNames } from "../core/scan.ts";
+import type { Millis } from "../core/time.ts";
 import { close, complain, pipe, tryRead } from "../sys/posix.ts";
 import { openOk } from "./sv-service.ts";
 import { endRest, whyNotEnding, whyNotUnderInit } from "./trinit-killall.ts";
 
 export const servicesDirectory = "/etc/service";
+
+/** When the parts of stage 1 began, for `trinit bootchart`. */
+export const timesFile = "/run/runit/times";
 
 const self = "/proc/self/exe";
 const failed = 111;
@@ -26,7 +31,7 @@ function warn(what: string, errno: number): void {
 }
 
 /** $SVDIR, or what is built in. */
-function services(): string {
+export function services(): string {
   return sys.getenv("SVDIR") || servicesDirectory;
 }
 
@@ -57,12 +62,30 @@ function begin(): number {
     complain(sentence("trinit", "fatal", "unable to mount anything", why));
     return failed;
   }
+  const began = uptime();
   for (const missing of missingMounts(readMountinfo())) mount(missing);
   for (const [path, target] of deviceLinks) {
     const made = sys.symlink(target, path);
     if (made < 0 && made !== -errnos.EEXIST) warn(`unable to create ${path}`, -made);
   }
+  noteTimes(`${began} file systems\n${uptime()} \n`);
   return 0;
+}
+
+/** Seconds since the kernel's start. */
+function uptime(): string {
+  const text = sys.readfile("/proc/uptime", lineBytes);
+  return typeof text === "number" ? "" : (text.split(" ", 1)[0] ?? "");
+}
+
+/** What cannot be written is only missing in a picture. */
+function noteTimes(text: string): void {
+  sys.mkdir(timesFile.slice(0, timesFile.lastIndexOf("/")), 0o755); // there already, mostly
+  const flags = sys.O_WRONLY | sys.O_CREAT | sys.O_TRUNC | sys.O_NONBLOCK; // nothing is waited for
+  const fd = sys.open(timesFile, flags, 0o644);
+  if (fd < 0) return;
+  sys.write(fd, text);
+  close(fd);
 }
 
 // --- Stage 2 -----------------------------------------------------------------------------
@@ -100,13 +123,24 @@ function supervised(directory: string): readonly string[] {
   });
 }
 
-/** Every service down, and its log written: sv waits, and kills what does not end in time. It
- * tells of every service; those that have ended well are not worth a line. */
-function stopServices(seconds: string): void {
-  const paths = supervised(services());
+/** Every service down, and those last that others need to the end. */
+function stopServices(seconds: number): void {
+  const until = sys.monotonic() + seconds * 1000;
+  const isLast = (path: string): boolean => typeof sys.stat(`${path}/last`) !== "number";
+  stopThese(
+    supervised(services()).filter((path) => !isLast(path)),
+    until,
+  );
+  stopThese(supervised(services()), until);
+}
+
+/** Down, and the log written: sv waits, and kills what does not end in time. It tells of every
+ * service; those that have ended well are not worth a line. */
+function stopThese(paths: readonly string[], until: Millis): void {
   if (paths.length === 0) return;
+  const seconds = Math.max(1, Math.ceil((until - sys.monotonic()) / 1000));
   const [output, input] = pipe();
-  const argv = ["sv", "-w", seconds, "force-shutdown", ...paths];
+  const argv = ["sv", "-w", `${seconds}`, "force-shutdown", ...paths];
   const sv = { argv, cwd: null, fds: [-1, input, -1], birth: null };
   let started: ReturnType<typeof sys.spawn> = 0;
   for (const path of [self, sys.execfn()]) {
@@ -149,9 +183,8 @@ function makeReadOnly(target: string, isLast = false): boolean {
  * harms nobody else. */
 function end(): number {
   const isMachine = sys.machine();
-  const given = sys.getenv("SVWAIT") ?? "";
-  const seconds = isMachine ? stopSeconds : stopContainerSeconds;
-  stopServices(leadingNumber(given) === null ? `${seconds}` : given);
+  const given = leadingNumber(sys.getenv("SVWAIT") ?? "");
+  stopServices(given ?? (isMachine ? stopSeconds : stopContainerSeconds));
   const why = whyNotEnding();
   if (why !== null) {
     complain(`trinit: stage 3 ends with the services, since ${why}`);

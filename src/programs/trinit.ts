@@ -3,12 +3,13 @@
 import { type Applet, allNames, applets } from "../applets.ts";
 import { sentence } from "../core/message.ts";
 import { complain, readlink, reasonOf, SysError, writeAll } from "../sys/posix.ts";
+import { bootchart } from "./trinit-bootchart.ts";
 import { install } from "./trinit-install.ts";
 import { killall } from "./trinit-killall.ts";
 import { servicesDirectory, stage } from "./trinit-stage.ts";
 
 export const usage = `usage: trinit help [name] | info | --version | name [args]
-       trinit install [--init] [--share dir] dir | stage 1|2|3 | killall [-w seconds]`;
+       trinit install [--init] [--share dir] dir | stage 1|2|3 | killall [-w seconds] | bootchart`;
 
 const self = "/proc/self/exe";
 const wrongCall = 100;
@@ -65,6 +66,8 @@ function run(argv: readonly string[]): number | null {
       return stage(argv.slice(1));
     case "killall":
       return killall(argv.slice(1));
+    case "bootchart":
+      return argv.length === 2 ? bootchart() : null;
     case "--version":
       if (argv.length !== 2) return null;
       print(`trinit ${VERSION}`);

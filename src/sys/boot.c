@@ -170,6 +170,7 @@ JSValue sys_execfn(ARGS) {
 
 #define FAULT_PAUSE 60 /* seconds in which a second fault means that starting over is no help */
 
+char fault_stack[16384] __attribute__((common, aligned(16))); /* behind the variables: heap.c */
 static char note[128];      /* what a successor has to know, as its argument */
 static char called_as[16];  /* argv[0] without a path */
 static long faulted_at;     /* seconds on the monotonic clock; 0: never */
@@ -247,7 +248,6 @@ static void on_fault(int number, siginfo_t *cause, void *context) {
 /* remember(note) -> 0 */
 JSValue sys_remember(ARGS) {
 	UNUSED_ARGS;
-	static char stack[16384] __attribute__((aligned(16)));
 	static int armed;
 	static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 	char *text = bytes_in(ctx, argv[0], NULL);
@@ -255,7 +255,7 @@ JSValue sys_remember(ARGS) {
 	snprintf(note, sizeof note, "%s", text);
 	give_scratch(ctx, text);
 	if (armed++ || getpid() != 1) return JS_NewInt32(ctx, 0);
-	stack_t place = {.ss_sp = stack, .ss_size = sizeof stack};
+	stack_t place = {.ss_sp = fault_stack, .ss_size = sizeof fault_stack};
 	struct sigaction action = {.sa_sigaction = on_fault,
 	                           .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
 	sigaltstack(&place, NULL);

@@ -1,10 +1,11 @@
-/* The engine's memory, laid out so that a forked supervisor shares as much of it as can be.
+/* The engine's memory, laid out so that many processes that wait have little of it each.
  *
- * Reading a JavaScript object writes to it: the engine counts references in it. So a child
- * dirties nearly every page it uses, though most of them hold, once it waits again, just what
- * they held before. heap_freeze() makes the arena a private mapping of a memory file, before the
- * first fork; heap_settle(), before every wait, gives back each page that equals the file, which
- * all processes share, free pages, and the part of the stack that is not in use.
+ * Reading a JavaScript object writes to it: the engine counts references in it. So a forked child
+ * has soon written to most pages of the heap, though most of them hold just what they held before,
+ * and the others differ in a few words. heap_freeze() makes the arena a private mapping of a
+ * memory file, before the first fork, which all children share. heap_pack(), when a process has
+ * waited for a while, writes down what differs from the file, word by word, and gives back all
+ * pages; a process without a file writes down what is not 0. heap_unpack() makes them again.
  *
  * The engine takes small blocks from pools of one page each, with reference counts in them: a
  * pool that straddles two pages would dirty both. So a request of about a page gets a whole
@@ -37,10 +38,13 @@ union freed {
 	struct head head;
 };
 
-static _Alignas(PAGE) char arena[ARENA];
-static char *bottom, *top; /* not initialised: on the page with the others, which is dirty anyway */
+/* A common symbol: the linker puts it behind all variables, so that these lie together on two
+ * pages, which every process writes to. For the same reason it is not aligned. */
+char heap_room[PAGE + ARENA + ARENA / 2] __attribute__((common));
+#define arena ((char *)(((uintptr_t)heap_room + PAGE - 1) & ~(uintptr_t)(PAGE - 1)))
+
+static char *bottom, *top;
 static const char *frozen; /* the arena as it was, read-only; NULL: not frozen */
-static size_t frozen_gap, frozen_top; /* between these offsets it was not in use */
 static union freed *free_pages, *free_blocks[CLASSES];
 static uint8_t spare[ARENA / PAGE]; /* free pages of the arena, by number: nothing is in them */
 static size_t spare_count;
@@ -163,13 +167,28 @@ static void *heap_realloc(JSMallocState *state, void *memory, size_t size) {
 
 const JSMallocFunctions heap_functions = {heap_malloc, heap_free, heap_realloc, usable_size};
 
+char *heap_title(void) {
+	return arena + ARENA;
+}
+
 /* --- Sharing ------------------------------------------------------------------------- */
 
-static int write_whole(int fd, const char *bytes, size_t size) {
-	while (size > 0) {
-		ssize_t written = write(fd, bytes, size);
+/* The arena's pages that may be in use are those before the gap and those behind it. */
+static size_t gap_begin(void) {
+	int inside = bottom >= arena && bottom <= arena + ARENA; /* or it has moved on */
+	return inside ? (size_t)(bottom - arena + PAGE - 1) / PAGE : ARENA / PAGE;
+}
+
+static size_t gap_end(void) {
+	int inside = bottom >= arena && bottom <= arena + ARENA;
+	return inside ? (size_t)(top - arena) / PAGE : ARENA / PAGE;
+}
+
+static int write_pages(int fd, size_t from, size_t to) {
+	for (size_t at = from * PAGE; at < to * PAGE;) {
+		ssize_t written = pwrite(fd, arena + at, to * PAGE - at, (off_t)at);
 		if (written <= 0) return -1;
-		bytes += written, size -= (size_t)written;
+		at += (size_t)written;
 	}
 	return 0;
 }
@@ -181,10 +200,6 @@ static void share(int fd) {
 	void *own = mmap(NULL, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	int how = MREMAP_MAYMOVE | MREMAP_FIXED;
 	if (copy != MAP_FAILED && own != MAP_FAILED && mremap(own, ARENA, ARENA, how, arena) == arena) {
-		int inside = bottom >= arena && bottom <= arena + ARENA; /* or it has moved on */
-		size_t used = inside ? (size_t)(bottom - arena) : ARENA;
-		frozen_gap = (used + PAGE - 1) & ~(size_t)(PAGE - 1);
-		frozen_top = inside ? (size_t)(top - arena) & ~(size_t)(PAGE - 1) : ARENA;
 		frozen = copy;
 		return;
 	}
@@ -195,15 +210,78 @@ static void share(int fd) {
 void heap_freeze(void) {
 	static int tried;
 #ifdef TRINIT_ASAN
-	tried = 1; /* the engine's blocks are elsewhere, and the sanitizer wants to see the stack */
+	tried = 1; /* the engine's blocks are elsewhere */
 #endif
 	if (tried++) return;
 	struct rlimit limit; /* which counts for a memory file, too, and is enforced by a signal */
 	if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur < ARENA) return;
 	int fd = memfd_create("trinit-heap", MFD_CLOEXEC);
 	if (fd < 0) return; /* nothing is lost but memory */
-	if (write_whole(fd, arena, ARENA) == 0) share(fd);
+	if (ftruncate(fd, ARENA) == 0 && write_pages(fd, 0, gap_begin()) == 0 &&
+	    write_pages(fd, gap_end(), ARENA / PAGE) == 0)
+		share(fd);
 	close(fd);
+}
+
+/* --- Packing ------------------------------------------------------------------------- */
+
+#define WORDS 8              /* of a line */
+#define LINES (PAGE / WORDS / 8)
+#define PACKED_MAX (LINES * (1 + WORDS * 9)) /* of a page */
+
+/* Behind the arena and a title. Page after page: its number, and for each line which of its words
+ * differ, for each of these which of its bytes are not 0, and these. */
+#define packed ((unsigned char *)arena + ARENA + TITLE_MAX)
+#define PACKED (ARENA / 2 - TITLE_MAX)
+static size_t packed_size;
+
+static unsigned char *pack_page(unsigned char *out, const uint64_t *page, const uint64_t *base) {
+	for (int line = 0; line < LINES; line++) {
+		unsigned char *words = out++;
+		*words = 0;
+		for (int i = 0; i < WORDS; i++) {
+			uint64_t word = *page++;
+			if (word == (base ? *base++ : 0)) continue;
+			*words |= (unsigned char)(1 << i);
+			unsigned char *bytes = out++;
+			*bytes = 0;
+			for (int byte = 0; word; byte++, word >>= 8) {
+				if (!(word & 0xff)) continue;
+				*bytes |= (unsigned char)(1 << byte);
+				*out++ = (unsigned char)word;
+			}
+		}
+	}
+	return out;
+}
+
+/* Only what differs is written: the rest of the page is as it was, given back or not (under an
+ * emulator, or a filter of system calls, it may not have been). */
+static const unsigned char *unpack_page(const unsigned char *in, uint64_t *page) {
+	for (int line = 0; line < LINES; line++) {
+		unsigned words = *in++;
+		for (int i = 0; i < WORDS; i++, page++) {
+			if (!(words & 1u << i)) continue;
+			unsigned bytes = *in++;
+			uint64_t word = 0;
+			for (int byte = 0; byte < 8; byte++)
+				if (bytes & 1u << byte) word |= (uint64_t)*in++ << 8 * byte;
+			*page = word;
+		}
+	}
+	return in;
+}
+
+/* Packs a page, of which nothing is kept where nothing differs; false when there is no room. */
+static int pack(size_t number) {
+	if (PACKED - packed_size < 1 + PACKED_MAX) return 0;
+	unsigned char *out = packed + packed_size;
+	*out++ = (unsigned char)number;
+	const char *base = frozen ? frozen + number * PAGE : NULL;
+	const uint64_t *page = (const uint64_t *)(arena + number * PAGE);
+	unsigned char *end = pack_page(out, page, (const uint64_t *)base);
+	if (end > out + LINES) packed_size = (size_t)(end - packed);
+	return 1;
 }
 
 /* Pages of the stack below this frame hold nothing that is needed any more, but for the frame of
@@ -214,21 +292,34 @@ static void give_back_stack(void) {
 	madvise((void *)(low - 32 * PAGE), 32 * PAGE, MADV_DONTNEED);
 }
 
-/* Gives back the pages of a part of the arena that are as they were. */
-static void settle(size_t from, size_t end) {
-	for (size_t to; from < end; from = to) {
-		int same = memcmp(arena + from, frozen + from, PAGE) == 0;
-		for (to = from + PAGE; to < end; to += PAGE)
-			if ((memcmp(arena + to, frozen + to, PAGE) == 0) != same) break;
-		if (same) madvise(arena + from, to - from, MADV_DONTNEED);
-	}
+static void give_back_pages(size_t from, size_t to) {
+	if (from < to) madvise(arena + from * PAGE, (to - from) * PAGE, MADV_DONTNEED);
 }
 
-void heap_settle(void) {
-	if (!frozen) return;
-	settle(0, frozen_gap);
-	settle(frozen_top, ARENA);
-	for (size_t i = 0; i < spare_count; i++)
-		madvise(arena + PAGE * (size_t)spare[i], PAGE, MADV_DONTNEED);
+void heap_pack(void) {
+#ifdef TRINIT_ASAN
+	return; /* the engine's blocks are elsewhere, and the sanitizer wants to see the stack */
+#endif
+	uint8_t is_spare[ARENA / PAGE] = {0};
+	for (size_t i = 0; i < spare_count; i++) is_spare[spare[i]] = 1;
+	size_t from = 0, gap = gap_begin(), number;
+	for (number = 0; number < ARENA / PAGE; number++) {
+		if (number == gap) number = gap_end();
+		if (number == ARENA / PAGE || is_spare[number] || pack(number)) continue;
+		give_back_pages(from, number);
+		from = number + 1;
+	}
+	give_back_pages(from, ARENA / PAGE);
+	if (frozen) madvise((void *)frozen, ARENA, MADV_DONTNEED);
 	give_back_stack();
+}
+
+void heap_unpack(void) {
+	const unsigned char *in = packed, *end = packed + packed_size;
+	while (in < end) {
+		size_t number = *in++;
+		in = unpack_page(in, (uint64_t *)(arena + number * PAGE));
+	}
+	madvise(arena + ARENA + PAGE, ARENA / 2 - PAGE, MADV_DONTNEED); /* the title stays */
+	packed_size = 0;
 }

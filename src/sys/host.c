@@ -83,12 +83,16 @@ static void remember_start(int argc, char **argv) {
 	start.title_size = (size_t)(end - argv[0]);
 }
 
-/* Everything the bundles use, and no more: see docs/ENGINE.md. */
-static JSContext *new_context(JSRuntime *rt) {
+/* Everything the bundles use, and no more: see docs/ENGINE.md. The bytecode is first: while no
+ * other names have numbers than those that it was compiled for, it is not copied. */
+static JSContext *new_context(JSRuntime *rt, const struct applet *applet, JSValue *code) {
+	int flags = JS_READ_OBJ_BYTECODE | JS_READ_OBJ_ROM_DATA;
 	JSContext *ctx = JS_NewContextRaw(rt);
 	if (!ctx) return NULL;
-	if (JS_AddIntrinsicBaseObjects(ctx) < 0 || JS_AddIntrinsicMapSet(ctx) < 0 ||
-	    JS_AddIntrinsicTypedArrays(ctx) < 0 || sys_install(ctx) < 0)
+	*code = JS_ReadObject(ctx, applet->code, *applet->code_size, flags);
+	if (JS_IsException(*code) || JS_AddIntrinsicBaseObjects(ctx) < 0 ||
+	    JS_AddIntrinsicMapSet(ctx) < 0 || JS_AddIntrinsicTypedArrays(ctx) < 0 ||
+	    sys_install(ctx) < 0)
 		return NULL;
 	return ctx;
 }
@@ -100,18 +104,17 @@ static JSValue argv_array(JSContext *ctx, int argc, char **argv) {
 	return array;
 }
 
-/* Loads the family's bundle, which leaves its programs in the global `programs`,
+/* Runs the family's bundle, which leaves its programs in the global `programs`,
  * and calls the one asked for. */
-static JSValue run_applet(JSContext *ctx, const struct applet *applet, int argc, char **argv) {
-	JSValue code = JS_ReadObject(ctx, applet->code, *applet->code_size, JS_READ_OBJ_BYTECODE);
-	if (JS_IsException(code)) return code;
+static JSValue run_applet(JSContext *ctx, JSValue code, const char *program, int argc,
+                          char **argv) {
 	JSValue loaded = JS_EvalFunction(ctx, code);
 	if (JS_IsException(loaded)) return loaded;
 	JS_FreeValue(ctx, loaded);
 
 	JSValue global = JS_GetGlobalObject(ctx);
 	JSValue programs = JS_GetPropertyStr(ctx, global, "programs");
-	JSValue main = JS_GetPropertyStr(ctx, programs, applet->program);
+	JSValue main = JS_GetPropertyStr(ctx, programs, program);
 	JSValue args = argv_array(ctx, argc, argv);
 	JSValue code_out = JS_Call(ctx, main, JS_UNDEFINED, 1, (JSValueConst *)&args);
 	JS_FreeValue(ctx, args);
@@ -147,7 +150,8 @@ int main(int argc, char **argv) {
 	JSRuntime *rt = JS_NewRuntime2(&heap_functions, NULL);
 #endif
 	if (rt) engine_collector_off(rt);
-	JSContext *ctx = rt ? new_context(rt) : NULL;
+	JSValue bundle = JS_UNDEFINED;
+	JSContext *ctx = rt ? new_context(rt, applet, &bundle) : NULL;
 #ifdef TRINIT_FAULTS
 	if (fault_armed("engine")) ctx = NULL;
 #endif
@@ -158,7 +162,7 @@ int main(int argc, char **argv) {
 		if (getpid() != 1) fputs(why, stderr);
 		rescue(why); /* process 1 does not end */
 	}
-	JSValue result = run_applet(ctx, applet, argc, argv);
+	JSValue result = run_applet(ctx, bundle, applet->program, argc, argv);
 	int code = run_program(ctx, result, applet->name);
 #ifdef TRINIT_ASAN
 	JS_FreeValue(ctx, result); /* so that what leaks is seen */

@@ -72,7 +72,6 @@ void kernel_sigmask(const sigset_t *mask, sigset_t *before) {
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, before, 8);
 }
 
-#define TITLE_MAX 1024
 #define FORK_MAX 1000 /* limits.ts: servicesMax */
 
 /* --- Titles: what ps, pgrep and pidof show ----------------------------------------------- */
@@ -112,20 +111,18 @@ static unsigned long stat_field(const char *from_third, int number) {
 	return at ? strtoul(at, NULL, 10) : 0;
 }
 
-static char title_area[TITLE_MAX];
-
 /* A new place for the command line: works at any length, also with no environment. */
 static int move_title(const char *title, size_t size) {
 	char text[1024];
 	const char *stat = stat_of(0, text, sizeof text);
 	if (!stat) return -1;
-	memcpy(title_area, title, size);
+	char *area = memcpy(heap_title(), title, size);
 	struct prctl_mm_map map = {
 		.start_code = stat_field(stat, 26), .end_code = stat_field(stat, 27),
 		.start_data = stat_field(stat, 45), .end_data = stat_field(stat, 46),
 		.start_brk = stat_field(stat, 47), .brk = (uintptr_t)syscall(SYS_brk, 0),
 		.start_stack = stat_field(stat, 28),
-		.arg_start = (uintptr_t)title_area, .arg_end = (uintptr_t)title_area + size,
+		.arg_start = (uintptr_t)area, .arg_end = (uintptr_t)area + size,
 		.env_start = stat_field(stat, 50), .env_end = stat_field(stat, 51),
 		.exe_fd = (uint32_t)-1,
 	};
@@ -242,7 +239,7 @@ static void run_forked(JSContext *ctx, JSValueConst *argv, int index) {
 	JS_FreeValue(ctx, fds);
 	JSValue argument = JS_NewInt32(ctx, index);
 	JSValue result = JS_Call(ctx, argv[0], JS_UNDEFINED, 1, &argument);
-	_exit(run_program(ctx, result, title_area));
+	_exit(run_program(ctx, result, heap_title()));
 }
 
 /* fork(main, argvs, keepFds) -> pids, -errno for those that failed; child i calls main(i) and
@@ -250,10 +247,9 @@ static void run_forked(JSContext *ctx, JSValueConst *argv, int index) {
 JSValue sys_fork(ARGS) {
 	UNUSED_ARGS;
 	int count = length_in(ctx, argv[1]);
-	pid_t pids[FORK_MAX];
-	if (count > FORK_MAX) return engine_throw_type(ctx, "fork of %d children", count);
+	if (count < 1 || count > FORK_MAX) return engine_throw_type(ctx, "fork of %d children", count);
+	pid_t pids[count]; /* no more than needed: this frame stays as long as a child */
 	heap_freeze();
-	heap_settle();
 	for (int i = 0; i < count; i++) {
 		errno = EAGAIN;
 #ifdef TRINIT_FAULTS

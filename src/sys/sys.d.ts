@@ -267,7 +267,3 @@ declare const sys: {
 declare const FAULTS: boolean;
 /** Set by the build: the version in package.json. */
 declare const VERSION: string;
-
-/** Set by the build: main of every program in this family, loaded with it in this order. A
- * supervisor calls its logger this way, so that what supervises lies together in memory. */
-declare const programs: Readonly<Record<"svlogd", (argv: readonly Bytes[]) => number | object>>;

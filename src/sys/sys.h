@@ -62,10 +62,16 @@ void kernel_sigmask(const sigset_t *mask, sigset_t *before);
 char **strings_in(JSContext *ctx, JSValueConst array);
 void give_strings(JSContext *ctx, char **strings);
 
-/* heap.c: the engine's memory; what to call before the first fork, and before every wait. */
+/* heap.c: the engine's memory; what to call before the first fork, and around a wait that is
+ * long: in between the heap is not there. */
 extern const JSMallocFunctions heap_functions;
 void heap_freeze(void);
-void heap_settle(void);
+void heap_pack(void);
+void heap_unpack(void);
+/* Room for a title, where every process that has one has a page: the kernel shows none that lies
+ * beside initialised data. */
+#define TITLE_MAX 1024
+char *heap_title(void);
 
 /* Fault points: only a build with TRINIT_FAULTS has them. */
 #ifdef TRINIT_FAULTS

@@ -3,4 +3,8 @@
 [ -z "$IS_CONTAINER" ] || return 0
 
 msg "loopback interface"
-if has ip; then ip link set lo up; elif has ifconfig; then ifconfig lo up; fi
+if has ip; then
+	ip link set lo up
+else
+	ifconfig lo up
+fi

@@ -10,23 +10,26 @@ root_options() {
 	done </etc/fstab
 }
 
-if has fsck && [ -r /etc/fstab ]; then
+# The exit code is a sum: 1 repaired, 2 repaired what was in use, 4 and 8 unable to, 32 Ctrl-C.
+check() {
+	if asked fastboot fsck.mode=skip || [ -e /fastboot ]; then return 0; fi
 	msg "checking file systems"
+	set -- -A -T -a -t noopts=_netdev
+	grep -q '^[^ ]* / [^ ]* ro[, ]' /proc/mounts || set -- "$@" -R # it cannot be checked
+	if asked forcefsck fsck.mode=force || [ -e /forcefsck ]; then set -- "$@" -f; fi
 	code=0
-	if grep -q '^[^ ]* / [^ ]* ro[, ]' /proc/mounts; then
-		fsck -A -T -a || code=$?
-	else
-		fsck -A -T -R -a || code=$? # a root that is in use cannot be checked
-	fi
-	[ $((code & ~3)) -eq 0 ] || emergency_shell "fsck has found what it cannot repair"
-	if [ $((code & 2)) -ne 0 ]; then
-		msg "the root was repaired: rebooting"
-		trinit init 6 # too early for init to hear, but it looks at the file
-		exit 100
-	fi
-fi
+	fsck "$@" || code=$?
+	[ $((code & ~(1 | 2 | 32))) -eq 0 ] || emergency_shell "fsck has found what it cannot repair"
+	[ $((code & 2)) -ne 0 ] || return 0
+	msg "the root was repaired: rebooting"
+	trinit init 6 # too early for init to hear, but it looks at the file
+	exit 100
+}
 
-case ",$(root_options)," in
+! has fsck || [ ! -r /etc/fstab ] || check
+
+case $(root_type),$(root_options), in
+squashfs,* | erofs,* | cramfs,* | iso9660,*) ;; # nobody can write there
 *,ro,*) ;;
 *) mount -o remount,rw / || emergency_shell "unable to make the root writable" ;;
 esac

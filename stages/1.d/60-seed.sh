@@ -5,4 +5,5 @@
 
 seed=/var/lib/random-seed
 [ ! -r "$seed" ] || cat "$seed" >/dev/urandom
-(umask 077 && mkdir -p /var/lib && dd if=/dev/urandom of="$seed" bs=512 count=1 2>/dev/null)
+(umask 077 && mkdir -p /var/lib && dd if=/dev/urandom of="$seed" bs=512 count=1 2>/dev/null) ||
+	msg "no seed for the next run: unable to write $seed"

@@ -6,4 +6,7 @@
 msg "file systems"
 ! grep -q '^/' /proc/swaps || swapoff -a
 umount -a -r -t norootfs,proc,sysfs,devtmpfs,devpts,tmpfs,cgroup,cgroup2 # no: none of these
-mount -o remount,ro / || msg "warning: the root is still writable"
+case $(root_type) in
+rootfs | ramfs | tmpfs) ;; # in memory
+*) mount -o remount,ro / || msg "warning: the root is still writable" ;;
+esac

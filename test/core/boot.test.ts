@@ -102,7 +102,7 @@ test("stage 2: 111 and a crash start it again after a pause, whatever is left of
   assert.equal(after("machine", [...inTwo, exited(1)]).effects.at(-1), "start 3");
 });
 
-test("CONT stops when stopit says so, in stage 2 only", () => {
+test("CONT stops when stopit says so, but in stage 3", () => {
   const stopit = request("CONT", { ...none, stopit: true });
   assert.deepEqual(after("machine", [...inTwo, request("CONT")]).effects, []);
   const stopping = after("machine", [...inTwo, stopit], 70);
@@ -110,7 +110,8 @@ test("CONT stops when stopit says so, in stage 2 only", () => {
   assert.equal(stopping.boot.deadline, 70 + stageStopMs);
   const deaf = ["warning: signals only work in stage 2."];
   const early = after("machine", [begin, started(1), stopit]).effects;
-  assert.deepEqual(early, [...deaf, "take stopit"]);
+  assert.deepEqual(early, ["take stopit", "TERM group 1"]);
+  assert.deepEqual(after("machine", [begin, started(1), request("CONT")]).effects, deaf);
   assert.deepEqual(after("machine", [...inThree, stopit]).effects, [...deaf, "take stopit"]);
 });
 
@@ -211,7 +212,7 @@ test("PWR means power off, whatever was asked before", () => {
   ]);
 });
 
-test("a machine hears busybox's halt, poweroff and reboot, in stage 2", () => {
+test("a machine hears busybox's halt, poweroff and reboot, but in stage 3", () => {
   for (const signal of ["USR1", "USR2"] as const) {
     const { effects } = after("machine", [...inTwo, request(signal)]);
     assert.deepEqual(effects, ["take reboot", "take stopit", "TERM 2"]);
@@ -220,7 +221,9 @@ test("a machine hears busybox's halt, poweroff and reboot, in stage 2", () => {
   const { effects } = after("machine", [...inTwo, request("TERM")]);
   assert.deepEqual(effects, ["give reboot", "take stopit", "TERM 2"]);
   const early = after("machine", [begin, started(1), request("TERM")]);
-  assert.deepEqual(early.effects, ["warning: signals only work in stage 2."]);
+  assert.deepEqual(early.effects, ["give reboot", "take stopit", "TERM group 1"]);
+  const late = after("machine", [...inThree, request("TERM")]);
+  assert.deepEqual(late.effects, ["warning: signals only work in stage 2."]);
 });
 
 test("requests that were heard and not answered are in the note", () => {

@@ -1,0 +1,113 @@
+// The stages of a machine, where they do what is not everyday's: shells for emergencies, what hangs,
+// the order of the end. In a system of busybox's tools.
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import type { Files } from "../../vm/files.ts";
+import type { Machine } from "../../vm/qemu.ts";
+import { boot, inMachine } from "../vm.ts";
+
+const getty = {
+  "etc/service/getty/run!": "#!/bin/sh\nexec chpst -P getty -L 115200 ttyS0 dumb\n",
+};
+
+function bootWith(t: TestContext, files: Files, append = ""): Promise<Machine> {
+  return boot(t, { services: [], files: { ...getty, ...files }, append });
+}
+
+/** At a shell that has not asked who is there. */
+async function takeShell(machine: Machine): Promise<void> {
+  await machine.waitFor(/a shell on the console; the boot goes on when it ends\n/);
+  await machine.waitFor(/[#$] /);
+  machine.type("PS1=vm:#:\n");
+  await machine.waitFor(/^vm:#:/m);
+}
+
+const rootIsShadowed = "root:x:0:0:root:/root:/bin/sh\n";
+const badFstab = { "etc/fstab": "/dev/missing /mnt ext4 defaults 0 0\n" };
+
+test(
+  "a disk that is missing: a shell with job control, then the boot goes on",
+  inMachine,
+  async (t) => {
+    const machine = await bootWith(t, badFstab);
+    await machine.waitFor(/- stage 1: unable to mount all of \/etc\/fstab\n/);
+    await takeShell(machine);
+    machine.type("sleep 600\n");
+    await machine.waitFor(/sleep 600\n/);
+    machine.type("\x1a");
+    await machine.waitFor(/Stopped/);
+    machine.type("fg\n");
+    await machine.waitFor(/sleep 600\n/);
+    machine.type("\x03");
+    assert.deepEqual(await machine.run("jobs"), { code: 0, output: "" });
+    machine.type("exit\n");
+    await machine.login();
+  },
+);
+
+test("a root with a password is asked for it before there is a shell", inMachine, async (t) => {
+  const shadow = "root:$1$salt$qJH7.N4xYta3aEG/dfqo/0:1::::::\n"; // of "password"
+  const machine = await bootWith(t, {
+    ...badFstab,
+    "etc/shadow": shadow,
+    "etc/passwd": rootIsShadowed,
+  });
+  await machine.waitFor(/a shell on the console/);
+  await machine.waitFor(/password for system maintenance/);
+  machine.type("password\n");
+  await machine.waitFor(/# /);
+  machine.type("exit\n");
+  await machine.waitFor(/enter stage: \/etc\/runit\/2/);
+});
+
+test(
+  "`emergency`: a shell before any disk is touched, and `reboot` there",
+  inMachine,
+  async (t) => {
+    const machine = await bootWith(t, badFstab, "emergency");
+    await takeShell(machine);
+    assert.doesNotMatch(machine.console.text, /mounting \/etc\/fstab/);
+    machine.type("reboot\n");
+    assert.equal(await machine.ended, "reset");
+    assert.match(machine.console.text, /leave stage: \/etc\/runit\/3/);
+  },
+);
+
+test("`single`: a shell when all is mounted, and services when it ends", inMachine, async (t) => {
+  const machine = await bootWith(t, { "etc/fstab": "none /mnt tmpfs defaults 0 0\n" }, "single");
+  await takeShell(machine);
+  assert.equal((await machine.run("grep /mnt /proc/mounts")).code, 0);
+  assert.match((await machine.run("cat /proc/1/cmdline")).output, /\[1\]/);
+  machine.type("exit\n");
+  await machine.login();
+});
+
+test("Ctrl-C ends what hangs in stage 1, and the boot goes on", inMachine, async (t) => {
+  const machine = await bootWith(t, { "etc/runit/1.d/41-hangs.sh": "echo hangs; sleep 600\n" });
+  await machine.waitFor(/hangs\n/);
+  machine.type("\x03");
+  await machine.waitFor(/41-hangs.sh has failed/);
+  await machine.login();
+});
+
+/** A service that tells the console that it ends, a moment after it was told to. */
+function teller(name: string): string {
+  return `#!/bin/sh
+trap 'sleep 0.5; echo ${name} ends >/dev/console; exit' TERM
+while :; do sleep 0.1; done
+`;
+}
+
+test("a service with a file `last` ends when all others have", inMachine, async (t) => {
+  const machine = await bootWith(t, {
+    "etc/service/net/run!": teller("net"),
+    "etc/service/net/last": "",
+    "etc/service/web/run!": teller("web"),
+  });
+  await machine.login();
+  await machine.run("until sv check net web; do sleep 0.1; done");
+  machine.type("poweroff\n");
+  assert.equal(await machine.ended, "power off");
+  const told = machine.console.text.match(/^\w+ ends$/gm);
+  assert.deepEqual(told, ["web ends", "net ends"]);
+});
