@@ -60,11 +60,17 @@ export async function start(
   return machine;
 }
 
-/** A machine that has booted and is logged in: how to go on from there, as often as one likes. */
-export async function bootOnce(t: TestContext, options: TestMachine = {}): Promise<Saved> {
+/** A machine that has booted, is logged in, and has done this: how to go on from there, as often as
+ * one likes. */
+export async function bootOnce(
+  t: TestContext,
+  options: TestMachine,
+  command: string,
+): Promise<Saved> {
   const image = await imageFor(t, options);
   const machine = await start(t, image, options);
   await machine.login();
+  await machine.run(command);
   const saved = `${image.initramfs}.saved`;
   await machine.save(saved);
   return { ...image, saved };

@@ -2,9 +2,9 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
-/** Text or bytes by path. A path that ends in `!` is executable, `=` makes a symbolic link to the text,
+/** Text by path. A path that ends in `!` is executable, `=` makes a symbolic link to the text,
  * `/` a directory. */
-export type Files = Readonly<Record<string, string | Uint8Array>>;
+export type Files = Readonly<Record<string, string>>;
 
 /** Makes them below the directory, in the place of what is there. */
 export function writeFiles(directory: string, files: Files): void {
@@ -16,7 +16,7 @@ export function writeFiles(directory: string, files: Files): void {
       continue;
     }
     rmSync(file, { force: true }); // it may be a link, or have one to it
-    if (key.endsWith("=")) symlinkSync(`${text}`, file);
+    if (key.endsWith("=")) symlinkSync(text, file);
     else writeFileSync(file, text, { mode: key.endsWith("!") ? 0o755 : 0o644 });
   }
 }

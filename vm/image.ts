@@ -109,11 +109,11 @@ export async function makeInitramfs(target: string, options: ImageOptions = {}):
 
 /** The executable as the kernel's first program, and nothing else but the files given. */
 export async function makeAlone(target: string, options: ImageOptions = {}): Promise<Image> {
-  const { kernel, build = "dist", files = {}, progress = () => {} } = options;
+  const { kernel, build = "dist", progress = () => {} } = options;
   const { image } = await findKernel(kernel, progress);
   await withTree(target, async (tree) => {
     fs.copyFileSync(path.join(root, build, "trinit"), path.join(tree, "init"));
-    writeFiles(tree, files);
+    putOthers(tree, options);
     await archive(tree, target);
   });
   return { kernel: image, initramfs: target, disks: [] };

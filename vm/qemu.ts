@@ -41,8 +41,8 @@ export interface Result {
 }
 
 export const defaultMemoryMiB = 128;
-/** A machine that is translated takes its time. */
-const waitMs = 60_000;
+/** A machine that is translated takes its time, on a host with other work even more. */
+const waitMs = 120_000;
 const defaultColumns = 160;
 const defaultRows = 48;
 /** Of the shell: what nothing else prints. */

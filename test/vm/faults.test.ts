@@ -27,6 +27,11 @@ test("a fault in process 1", inMachine, async (t) => {
     assert.match(output, /^run: quiet: \(pid (\d+)\).*\n\1\ninit\n$/);
   });
 
+  await t.test("it has its console open three times, and nothing from before", async () => {
+    const { output } = await machine.run("ls -l /proc/1/fd | grep -c /dev/console");
+    assert.equal(output, "3\n");
+  });
+
   await t.test("it still knows how the machine is turned off", async () => {
     machine.type("poweroff\n");
     await machine.waitFor(/leave stage: \/etc\/runit\/3/);

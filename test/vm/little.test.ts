@@ -1,6 +1,5 @@
 // Machines that lack what others have: a console, a /dev, room in /run, or everything.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { boot, inMachine } from "../vm.ts";
 
@@ -52,14 +51,14 @@ test("the executable and a kernel alone", inMachine, async (t) => {
   });
   await t.test("run a service, and are turned off", async (t) => {
     const files = {
-      "bin/busybox!": readFileSync("/bin/busybox"), // a shell for the service
       "etc/service/only/run!": `#!/bin/busybox sh
 echo "a service of process $PPID" >/dev/console
 read -r _ </dev/console
 kill -USR2 1
 `,
     };
-    const machine = await boot(t, { alone: true, files });
+    const programs = { "bin/busybox": "/bin/busybox" }; // a shell for the service
+    const machine = await boot(t, { alone: true, programs, files });
     await machine.waitFor(/a service of process \d+/);
     machine.type("\n");
     await machine.waitFor(/leave stage: built-in stage 3/);

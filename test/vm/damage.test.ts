@@ -1,19 +1,8 @@
-// What stage 1 cannot put right by itself: somebody at the console gets a shell, and the boot goes
-// on when that ends.
+// Disks that are damaged when a machine starts.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { execa } from "execa";
-import { boot, faultsOf, imageFor, inMachine, makeFileSystem, start } from "../vm.ts";
-
-test("a file system that cannot be mounted: a shell, and on", inMachine, async (t) => {
-  const files = { "etc/fstab": "/dev/vdz /mnt ext4 defaults 0 0\n" };
-  const machine = await boot(t, { files });
-  await machine.waitFor(/- stage 1: unable to mount all of \/etc\/fstab/);
-  await machine.atPrompt();
-  assert.equal((await machine.run("ls -d /dev/ttyS0")).output, "/dev/ttyS0\n");
-  machine.type("exit\n");
-  await machine.login();
-});
+import { faultsOf, imageFor, inMachine, makeFileSystem, start } from "../vm.ts";
 
 /** fsck does not dare to make another root directory without being asked. */
 const loseRoot = ["clri <2>", "ssv state 2"];
