@@ -40,9 +40,8 @@ interface Counts {
 }
 
 /** Runs the files; a file that holds no test counts as failed. */
-async function runFiles(files: readonly string[]): Promise<Counts> {
+async function runFiles(files: readonly string[], isMachine: boolean): Promise<Counts> {
   const counts: Counts = { passed: 0, failed: 0, failedFiles: new Set() };
-  const isMachine = files.some((file) => path.dirname(file).endsWith("test/vm"));
   const events = run({
     files: [...files],
     concurrency: isMachine ? concurrencyOfMachines : concurrency,
@@ -65,6 +64,12 @@ async function runFiles(files: readonly string[]): Promise<Counts> {
   return counts;
 }
 
+/** Loaded here, since what it needs is not everywhere. */
+async function prepareMachines(): Promise<void> {
+  const { prepare } = await import("../test/vm.ts");
+  await prepare((text) => process.stderr.write(`test: ${text}\n`));
+}
+
 async function main(): Promise<number> {
   const asked = process.argv.slice(2);
   const ofTree = asked.includes("core") ? testsIn("test") : [];
@@ -75,12 +80,14 @@ async function main(): Promise<number> {
   }
   await buildFlavour("release", false);
   await buildFlavour("faults", false);
+  const isMachine = files.some((file) => path.dirname(file).endsWith("test/vm"));
+  if (isMachine) await prepareMachines();
   const started = performance.now();
-  let { passed, failed, failedFiles } = await runFiles(files);
+  let { passed, failed, failedFiles } = await runFiles(files, isMachine);
   if (failed > 0 && failedFiles.size <= retriedMax && process.env.CI !== undefined) {
     const names = [...failedFiles].map((file) => path.relative(root, file)).join(" ");
     process.stdout.write(`FAILED ONCE, a bug in the test or in trinit: ${names}; again, alone\n`);
-    const again = await runFiles([...failedFiles]);
+    const again = await runFiles([...failedFiles], isMachine);
     failed = again.failed;
     if (again.passed === 0) failed++;
   }

@@ -2,7 +2,14 @@
 import { spawnSync } from "node:child_process";
 import path from "node:path";
 import type { TestContext } from "node:test";
-import { type Image, type ImageOptions, makeDisk, makeInitramfs } from "../vm/image.ts";
+import {
+  fillCache,
+  type Image,
+  type ImageOptions,
+  makeAlone,
+  makeDisk,
+  makeInitramfs,
+} from "../vm/image.ts";
 import { type Machine, type MachineOptions, startMachine } from "../vm/qemu.ts";
 import { tempDir } from "./harness.ts";
 
@@ -18,10 +25,20 @@ function whyNot(): string | false {
 /** For test(): skips where there is no QEMU, but never in CI. */
 export const inMachine: { readonly skip: string | false } = { skip: whyNot() };
 
+/** Before the first of several files that all would make what is not there. */
+export async function prepare(progress: (text: string) => void): Promise<void> {
+  if (inMachine.skip === false) await fillCache(progress);
+}
+
 export interface TestMachine extends ImageOptions, Partial<Omit<MachineOptions, "kernel">> {
   /** Debian on a disk, instead of busybox in an initramfs. */
   readonly disk?: boolean;
+  /** Nothing but the executable. */
+  readonly alone?: boolean;
 }
+
+/** What `start` goes on from. */
+export type Saved = Image & { readonly saved: string };
 
 /** A machine that was just started, and ends with the test. */
 export async function boot(t: TestContext, options: TestMachine = {}): Promise<Machine> {
@@ -29,7 +46,7 @@ export async function boot(t: TestContext, options: TestMachine = {}): Promise<M
 }
 
 export async function imageFor(t: TestContext, options: TestMachine): Promise<Image> {
-  const make = options.disk === true ? makeDisk : makeInitramfs;
+  const make = options.disk ? makeDisk : options.alone ? makeAlone : makeInitramfs;
   return make(path.join(tempDir(t), "image"), options);
 }
 
@@ -41,6 +58,30 @@ export async function start(
   const machine = await startMachine({ ...options, ...image });
   t.after(() => machine.kill());
   return machine;
+}
+
+/** A machine that has booted, is logged in, and has done this: how to go on from there, as often as
+ * one likes. */
+export async function bootOnce(
+  t: TestContext,
+  options: TestMachine,
+  command: string,
+): Promise<Saved> {
+  const image = await imageFor(t, options);
+  const machine = await start(t, image, options);
+  await machine.login();
+  await machine.run(command);
+  const saved = `${image.initramfs}.saved`;
+  await machine.save(saved);
+  return { ...image, saved };
+}
+
+/** A disk with nothing on it but an empty file system. */
+export function makeFileSystem(t: TestContext): string {
+  const disk = path.join(tempDir(t), "disk");
+  const { status } = spawnSync("mke2fs", ["-q", "-t", "ext4", disk, "16M"]);
+  if (status !== 0) throw new Error("unable to make a file system");
+  return disk;
 }
 
 /** What e2fsck says of a disk that nobody uses: null where it has nothing to say. */

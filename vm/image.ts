@@ -107,6 +107,18 @@ export async function makeInitramfs(target: string, options: ImageOptions = {}):
   return { kernel: image, initramfs: target, disks: [] };
 }
 
+/** The executable as the kernel's first program, and nothing else but the files given. */
+export async function makeAlone(target: string, options: ImageOptions = {}): Promise<Image> {
+  const { kernel, build = "dist", progress = () => {} } = options;
+  const { image } = await findKernel(kernel, progress);
+  await withTree(target, async (tree) => {
+    fs.copyFileSync(path.join(root, build, "trinit"), path.join(tree, "init"));
+    putOthers(tree, options);
+    await archive(tree, target);
+  });
+  return { kernel: image, initramfs: target, disks: [] };
+}
+
 /** A disk with Debian on it, and the initramfs beside it, which finds it. */
 export async function makeDisk(target: string, options: ImageOptions = {}): Promise<Image> {
   const { image, base, modules } = await findBase(options);
@@ -201,6 +213,12 @@ async function archive(tree: string, target: string): Promise<void> {
 }
 
 // --- What is kept --------------------------------------------------------------------------
+
+/** For many who will make images at the same time: each would make what is not there. */
+export async function fillCache(progress: Progress): Promise<void> {
+  await findBase({ progress });
+  await findDebian(progress);
+}
 
 interface Base {
   /** Of the kernel. */

@@ -1,5 +1,6 @@
 // A virtual machine, and what one does with it: look at its console and type there, press its
 // power button, pull its cable, turn it off. Used by `npm run vm`, the tests and the measurements.
+import { EventEmitter, once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import os from "node:os";
@@ -23,6 +24,11 @@ export interface MachineOptions {
   readonly rows?: number;
   /** KVM, where that is known to work; otherwise every instruction is translated. */
   readonly kvm?: boolean;
+  /** Goes on from what `save` has left in this file, instead of booting; what it writes to its
+   * disks is forgotten, so that the next can go on from the same. */
+  readonly saved?: string;
+  /** The consoles of the kernel, the last of which is /dev/console; they may not exist. */
+  readonly consoles?: readonly string[];
 }
 
 /** Why a machine is no more: turned off or reset by its system, or ended by us. */
@@ -35,8 +41,8 @@ export interface Result {
 }
 
 export const defaultMemoryMiB = 128;
-/** A machine that is translated takes its time. */
-const waitMs = 60_000;
+/** A machine that is translated takes its time, on a host with other work even more. */
+const waitMs = 120_000;
 const defaultColumns = 160;
 const defaultRows = 48;
 /** Of the shell: what nothing else prints. */
@@ -54,7 +60,9 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
       rows,
       name: "dumb",
     });
-    return new Machine(pty, control, size, directory);
+    const machine = new Machine(pty, control, size, directory);
+    if (options.saved !== undefined) await machine.load(options.saved);
+    return machine;
   } catch (error) {
     rmSync(directory, { recursive: true });
     throw error;
@@ -63,7 +71,13 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
 
 function qemuArguments(options: MachineOptions, directory: string): string[] {
   const { kernel, initramfs, disks = [], memoryMiB = defaultMemoryMiB, append, kvm } = options;
-  const drives = disks.flatMap((disk) => ["-drive", `file=${disk},format=raw,if=virtio`]);
+  const { saved, consoles = ["tty0", "ttyS0"] } = options;
+  const words = [...consoles.map((name) => `console=${name}`), "panic=-1", "quiet", append];
+  const snapshot = saved === undefined ? "off" : "on";
+  const drives = disks.flatMap((disk) => [
+    "-drive",
+    `file=${disk},format=raw,if=virtio,snapshot=${snapshot}`,
+  ]);
   return [
     ...["-no-user-config", "-nodefaults", "-display", "none", "-no-reboot"],
     ...(kvm ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg", "-cpu", "max"]),
@@ -77,7 +91,8 @@ function qemuArguments(options: MachineOptions, directory: string): string[] {
     // A network that reaches nothing but the DHCP and DNS server that QEMU is itself.
     ...["-netdev", "user,id=net0,restrict=on", "-device", "virtio-net-pci,netdev=net0,romfile="],
     ...["-vga", "std"], // a console for the keyboard, where Ctrl-Alt-Del comes from
-    ...["-append", `console=tty0 console=ttyS0 panic=-1 quiet ${append ?? ""}`.trim()],
+    ...["-append", words.join(" ").trim()],
+    ...(saved === undefined ? [] : ["-incoming", "defer"]),
     ...drives,
   ];
 }
@@ -98,7 +113,7 @@ function connected(server: Server): Promise<Socket> {
 /** What QEMU says on its control socket, as far as it is of use here. */
 interface Message {
   readonly event?: string;
-  readonly data?: { readonly reason?: string };
+  readonly data?: { readonly reason?: string; readonly status?: string };
   readonly error?: { readonly desc: string };
   readonly QMP?: object;
   readonly return?: unknown;
@@ -114,6 +129,7 @@ export class Machine implements AsyncDisposable {
   readonly #size: Promise<Socket>;
   #reason: End = "killed";
   #answered: ((message: Message) => void)[] = [];
+  readonly #events = new EventEmitter();
   #commands = 0;
 
   constructor(pty: IPty, control: Server, size: Server, directory: string) {
@@ -141,6 +157,7 @@ export class Machine implements AsyncDisposable {
   }
 
   #hear(message: Message): void {
+    if (message.event !== undefined) this.#events.emit(message.event, message.data);
     if (message.event === "SHUTDOWN") {
       const reasons: Record<string, End> = {
         "guest-shutdown": "power off",
@@ -182,10 +199,15 @@ export class Machine implements AsyncDisposable {
     return this.console.waitFor(pattern, timeoutMs);
   }
 
-  /** As root, who has no password there; then `run` can be used. */
+  /** As root, who has no password there. */
   async login(): Promise<void> {
     await this.waitFor(/login: /);
     this.type("root\n");
+    await this.atPrompt();
+  }
+
+  /** A shell shows its prompt; then `run` can be used. */
+  async atPrompt(): Promise<void> {
     await this.waitFor(/[#$] /);
     this.type(`export TERM=dumb PS1=${prompt}\n`);
     await this.waitFor(promptLine);
@@ -223,6 +245,28 @@ export class Machine implements AsyncDisposable {
   /** Plugs the network cable in, or pulls it. */
   async link(up: boolean): Promise<void> {
     await this.#command("set_link", { name: "net0", up });
+  }
+
+  /** Writes all of it but its disks to a file, and ends it: what follows begins there. */
+  async save(file: string): Promise<void> {
+    await this.#command("migrate-set-capabilities", {
+      capabilities: [{ capability: "events", state: true }],
+    });
+    const isOver = new Promise<string>((resolve) => {
+      this.#events.on("MIGRATION", ({ status }: { readonly status: string }) => {
+        if (status === "completed" || status === "failed") resolve(status);
+      });
+    });
+    await this.#command("migrate", { uri: `exec:cat >'${file}'` });
+    if ((await isOver) === "failed") throw new Error("QEMU: unable to save the machine");
+    await this.kill();
+  }
+
+  /** What is typed before it runs would be lost. */
+  async load(file: string): Promise<void> {
+    const runs = once(this.#events, "RESUME");
+    await this.#command("migrate-incoming", { uri: `exec:cat '${file}'` });
+    await runs;
   }
 
   /** As if the power failed. */

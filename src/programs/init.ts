@@ -126,6 +126,7 @@ function openConsole(init: Init): void {
   const fd = sys.open("/dev/console", sys.O_RDWR, 0);
   init.lacksConsole = fd < 0;
   for (let target = 0; fd >= 0 && target < 3; target++) sys.dup2(fd, target);
+  if (fd > 2) sys.close(fd);
   if (fd < 0) say("warning", `unable to open /dev/console: ${reason(-fd)}`);
 }
 

@@ -17,9 +17,7 @@ function bootWith(t: TestContext, files: Files, append = ""): Promise<Machine> {
 /** At a shell that has not asked who is there. */
 async function takeShell(machine: Machine): Promise<void> {
   await machine.waitFor(/a shell on the console; the boot goes on when it ends\n/);
-  await machine.waitFor(/[#$] /);
-  machine.type("PS1=vm:#:\n");
-  await machine.waitFor(/^vm:#:/m);
+  await machine.atPrompt();
 }
 
 const rootIsShadowed = "root:x:0:0:root:/root:/bin/sh\n";
