@@ -33,8 +33,7 @@ export interface Image {
 
 const root = path.resolve(import.meta.dirname, "..");
 
-/** A login on each console, the kernel's and all other messages in logs, the power button, and the
- * network from QEMU's own DHCP server. */
+/** A login where somebody looks. */
 export const defaultServices: readonly string[] = ["getty_ttyS0"];
 
 /** What the machine that QEMU makes needs: the buses, the disk, the network, the power button. */
@@ -63,7 +62,8 @@ done </dev/ttyS1
 
 /** Of the system in the initramfs; root has no password. */
 const busyboxEtc: Files = {
-  "etc/passwd": "root::0:0:root:/root:/bin/sh\nnobody:*:65534:65534:nobody:/:/bin/false\n",
+  "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+  "etc/shadow": "root:::0:99999:7:::\nnobody:*::0:99999:7:::\n",
   "etc/group": "root:x:0:\ntty:x:5:\nutmp:x:43:\nnogroup:x:65534:\n",
   "etc/profile": "PS1='\\w # '\nexport PS1\n",
   "proc/": "",
@@ -75,6 +75,7 @@ const busyboxEtc: Files = {
   "mnt/": "",
   "var/lib/": "",
   "var/log/": "",
+  "var/run=": "/run",
 };
 
 /** Of the disk; Debian's locked root gets no password, too. */

@@ -29,6 +29,13 @@ const { values } = parseArgs({
   },
 });
 
+/** Logs of the kernel and of all others, the power button, a login on the screen that is not shown,
+ * and the network from QEMU's own DHCP server. */
+const services = [
+  ...defaultServices,
+  ...["getty_tty1", "klog", "syslog", "acpid", "cron", "fw", "dhcp_eth0=dhcp_IF"],
+];
+
 const root = path.resolve(import.meta.dirname, "..");
 const directory = scratch();
 let machine: Machine | null = null;
@@ -39,8 +46,8 @@ function say(text: string): void {
 
 async function makeImage(): Promise<Image> {
   await buildFlavour("release", false);
-  const services = [...defaultServices, ...values.service];
-  const options = { kernel: values.kernel, services, progress: say };
+  const wanted = [...services, ...values.service];
+  const options = { kernel: values.kernel, services: wanted, progress: say };
   return values.disk
     ? makeDisk(path.join(directory, "disk"), options)
     : makeInitramfs(path.join(directory, "initramfs"), options);
