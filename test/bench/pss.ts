@@ -110,7 +110,7 @@ async function start(base: string, variant: Variant, userland: Userland): Promis
   });
   const logs = Array.from({ length: services }, (_, i) => `etc/service/s${i}/log/main/current`);
   await waitUntil("the first lines", () => logs.every((log) => hasText(path.join(base, log))));
-  await sleep(1500); // and all sleep again
+  await sleep(2000); // and all sleep again
   return {
     pid: childrenOf(child.pid ?? 0)[0] ?? 0,
     stop: async () => {
