@@ -2,8 +2,8 @@
 // as root. Each tree runs in namespaces and on a tmpfs of its own, with copies of the programs and
 // libraries, so that what is shared is shared within the tree. The services' own memory is not
 // counted, but with a Debian userland they share the C library with runit. Of a memory file all
-// pages count, whoever has them mapped. ROUNDS: 3. TRINIT_ORACLE: where Debian's runit is
-// unpacked (cache/oracle).
+// pages count, whoever has them mapped. ROUNDS: 3. TRINIT: the executable (dist/trinit).
+// TRINIT_ORACLE: where Debian's runit is unpacked (cache/oracle).
 import * as fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
