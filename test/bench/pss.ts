@@ -2,8 +2,8 @@
 // as root. Each tree runs in namespaces and on a tmpfs of its own, with copies of the programs and
 // libraries, so that what is shared is shared within the tree. The services' own memory is not
 // counted, but with a Debian userland they share the C library with runit. Of a memory file all
-// pages count, whoever has them mapped. ROUNDS: 3. TRINIT_ORACLE: where Debian's runit is
-// unpacked (cache/oracle).
+// pages count, whoever has them mapped. ROUNDS: 3. TRINIT: the executable (dist/trinit).
+// TRINIT_ORACLE: where Debian's runit is unpacked (cache/oracle).
 import * as fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -110,7 +110,7 @@ async function start(base: string, variant: Variant, userland: Userland): Promis
   });
   const logs = Array.from({ length: services }, (_, i) => `etc/service/s${i}/log/main/current`);
   await waitUntil("the first lines", () => logs.every((log) => hasText(path.join(base, log))));
-  await sleep(1500); // and all sleep again
+  await sleep(2000); // and all sleep again
   return {
     pid: childrenOf(child.pid ?? 0)[0] ?? 0,
     stop: async () => {

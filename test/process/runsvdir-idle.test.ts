@@ -89,7 +89,7 @@ test("nor with a log in the title, over a runsv that another one has left", asyn
   const args = ["scan", `log: ${".".repeat(40)}`];
   const tree = start(t, bin("runsvdir"), { args, cwd: dir, endSignal: "SIGHUP" });
   await isUp(sleeper(scan, "late"));
-  await sleep(500);
+  await sleep(1500); // what was just started packs its heap, once
   const late = childrenOf(tree.pid);
   assert.equal(late.length, 1, "web has a runsv");
   assert.equal(await callsOf(t, [tree.pid, ...late], 2000), "");
