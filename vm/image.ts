@@ -6,8 +6,9 @@ import * as fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { execa } from "execa";
+import { keep, type Progress } from "./cache.ts";
 import { type Files, writeFiles } from "./files.ts";
-import { cache, findKernel, type Progress } from "./kernel.ts";
+import { findKernel } from "./kernel.ts";
 
 export interface ImageOptions {
   /** The kernel's file; Debian's, where none is named. */
@@ -235,31 +236,23 @@ async function findBase({ kernel, progress = () => {} }: ImageOptions): Promise<
   const busybox = fs.realpathSync((await execa("which", ["busybox"])).stdout);
   const key = createHash("sha256").update(fs.readFileSync(import.meta.filename));
   for (const file of [busybox, found.image]) key.update(`${file} ${fs.statSync(file).mtimeMs}`);
-  const directory = path.join(cache, `base-${key.digest("hex").slice(0, 16)}`);
-  const base = path.join(directory, "base.cpio");
-  const modules = found.modules && path.join(directory, "modules");
-  if (fs.existsSync(directory)) return { image: found.image, base, modules };
-  progress("making the initramfs");
-  forgetBases();
-  const work = fs.mkdtempSync(path.join(cache, "new-"));
-  const tree = path.join(work, "tree");
-  await putBusybox(tree, busybox);
-  writeFiles(tree, busyboxEtc);
-  if (found.modules !== null) {
-    await putModules(path.join(work, "modules"), found.modules);
-    copyTree(path.join(work, "modules"), tree);
-  }
-  await archive(tree, path.join(work, "base.cpio"));
-  fs.rmSync(tree, { recursive: true });
-  fs.renameSync(work, directory);
-  return { image: found.image, base, modules };
-}
-
-function forgetBases(): void {
-  fs.mkdirSync(cache, { recursive: true });
-  for (const name of fs.readdirSync(cache)) {
-    if (/^(base|new)-/.test(name)) fs.rmSync(path.join(cache, name), { recursive: true });
-  }
+  const directory = await keep(`base-${key.digest("hex").slice(0, 16)}`, async (work) => {
+    progress("making the initramfs");
+    const tree = path.join(work, "tree");
+    await putBusybox(tree, busybox);
+    writeFiles(tree, busyboxEtc);
+    if (found.modules !== null) {
+      await putModules(path.join(work, "modules"), found.modules);
+      copyTree(path.join(work, "modules"), tree);
+    }
+    await archive(tree, path.join(work, "base.cpio"));
+    fs.rmSync(tree, { recursive: true });
+  });
+  return {
+    image: found.image,
+    base: path.join(directory, "base.cpio"),
+    modules: found.modules && path.join(directory, "modules"),
+  };
 }
 
 /** Under all of its names; those that are trinit's are replaced. */
@@ -277,7 +270,6 @@ async function putBusybox(tree: string, busybox: string): Promise<void> {
 /** Those that are needed, and what they need; with an index of just these. */
 async function putModules(tree: string, all: string): Promise<void> {
   const version = path.basename(all);
-  await execa("busybox", ["depmod", "-b", path.resolve(all, "../../.."), version]);
   const index = new Map(
     fs
       .readFileSync(path.join(all, "modules.dep"), "utf8")
@@ -304,22 +296,19 @@ async function putModules(tree: string, all: string): Promise<void> {
 }
 
 /** Debian's minimal system and a few packages, as a directory. */
-async function findDebian(progress: Progress): Promise<string> {
-  const directory = path.join(cache, "debian");
-  if (fs.existsSync(directory)) return directory;
-  progress("making a Debian system: debootstrap takes a minute or two");
-  fs.mkdirSync(cache, { recursive: true });
-  const work = fs.mkdtempSync(path.join(cache, "debian-"));
-  fs.chmodSync(work, 0o755);
-  const make = '. scripts/minbase.sh; make_minbase "$1" "$2"';
-  await execa("sh", ["-euc", make, "vm", work, packages.join(",")], { cwd: root });
-  // Root has no password; documentation is nothing a machine needs to boot.
-  await execa("sed", ["-i", "s/^root:[^:]*:/root::/", path.join(work, "etc/shadow")]);
-  for (const name of ["doc", "info", "locale", "man"]) {
-    fs.rmSync(path.join(work, "usr/share", name), { recursive: true, force: true });
-  }
-  fs.renameSync(work, directory);
-  return directory;
+function findDebian(progress: Progress): Promise<string> {
+  const key = createHash("sha256").update(packages.join(" ")).digest("hex").slice(0, 16);
+  return keep(`debian-${key}`, async (work) => {
+    progress("making a Debian system: debootstrap takes a minute or two");
+    fs.chmodSync(work, 0o755);
+    const make = '. scripts/minbase.sh; make_minbase "$1" "$2"';
+    await execa("sh", ["-euc", make, "vm", work, packages.join(",")], { cwd: root });
+    // Root has no password; documentation is nothing a machine needs to boot.
+    await execa("sed", ["-i", "s/^root:[^:]*:/root::/", path.join(work, "etc/shadow")]);
+    for (const name of ["doc", "info", "locale", "man"]) {
+      fs.rmSync(path.join(work, "usr/share", name), { recursive: true, force: true });
+    }
+  });
 }
 
 /** Where images are made that nobody names. */
