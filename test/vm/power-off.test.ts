@@ -20,7 +20,9 @@ exec svlogd /var/log/words
 
 /** A process that is nobody's service, with some work to do when it is told to end; out of the
  * session of its shell, which would end it with HUP when the login goes. */
-const byHand = `setsid sh -c 'trap "sleep 1; date >/var/hand; exit" TERM; while :; do sleep 0.1; done' &`;
+const byHand = `setsid sh -c '
+trap "sleep 1; date >/var/hand; exit" TERM
+while :; do sleep 0.1; done' &`;
 /** One that does not end, and has a file open. */
 const busy = `sh -c 'trap "" TERM HUP; exec 3>/mnt/busy; while :; do sleep 1; done' &`;
 
