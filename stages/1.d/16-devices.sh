@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Drivers, names and permissions of what is plugged in: udev's or mdev's work, where there is one.
-# udevd stays, to hear of what will be plugged in; see 95-udevd.sh.
+# udevd stays, to hear of what will be plugged in, until its service, if there is one, takes over.
 [ -z "$IS_CONTAINER" ] || return 0
 
 if udevd=$(command -v udevd || command -v /lib/systemd/systemd-udevd); then

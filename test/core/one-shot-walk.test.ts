@@ -123,7 +123,9 @@ test("whatever comes while it works is one more run", () => {
   for (let requests = 1; requests <= requestsMax; requests++) {
     let world = act(act(later(booted()))); // it has read
     for (let n = 0; n < requests; n++) world = asked(world);
-    while (!isQuiet(world)) world = world.service.pid > 0 ? act(world) : later(world);
+    while (!isQuiet(world) && world.starts < 3) {
+      world = world.service.pid > 0 ? act(world) : later(world);
+    }
     assert.deepEqual([world.starts, world.seen], [2, requests]);
   }
 });

@@ -13,9 +13,14 @@ test("the name and -r say whether to reboot", () => {
   assert.equal(level("shutdown", "-hP", "+0"), "0");
 });
 
-test("-w and -k do nothing; what makes no difference is listed", () => {
-  assert.equal(level("reboot", "-w"), null);
+test("-w and -B only write a record, -k does nothing", () => {
+  assert.deepEqual([level("reboot", "-w"), parseShutdown(["reboot", "-w"])?.record], [null, "end"]);
+  assert.deepEqual([level("halt", "-B"), parseShutdown(["halt", "-B"])?.record], [null, "boot"]);
+  assert.equal(parseShutdown(["shutdown", "-k", "now"])?.record, null);
   assert.equal(level("shutdown", "-k", "now"), null);
+});
+
+test("what makes no difference is listed", () => {
   assert.deepEqual(parseShutdown(["reboot", "-fn"])?.ignored, ["f", "n"]);
 });
 

@@ -1,7 +1,7 @@
 // utmp's records, in both of glibc's layouts: which one a line is, and what is left of it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isOn, loggedOut, logoutOf } from "../../src/core/utmp.ts";
+import { isOn, loggedOut, logoutOf, systemRecord } from "../../src/core/utmp.ts";
 
 const seconds = 0x6b01b141;
 /** Where the time is, and how many bytes it has. */
@@ -35,6 +35,26 @@ for (const [size, timeAt, timeBytes] of layouts) {
     expected.write("tty12", 8);
     expected.writeUInt32LE(seconds, timeAt);
     assert.equal(logoutOf("tty12", seconds, size), expected.toString("latin1"));
+  });
+}
+
+for (const [what, type, user, line] of [
+  ["boot", 2, "reboot", "~"],
+  ["end", 1, "shutdown", "~~"],
+] as const) {
+  test(`the system's ${what}: a user ${user} on ${line}, from the kernel's release`, () => {
+    for (const [size, timeAt] of layouts) {
+      const expected = Buffer.alloc(size);
+      expected.writeInt16LE(type, 0);
+      expected.write(line, 8);
+      expected.write("~~", 40);
+      expected.write(user, 44);
+      expected.write("6.1.0", 76);
+      expected.writeUInt32LE(seconds, timeAt);
+      const record = systemRecord(what, "6.1.0", seconds, size);
+      assert.equal(record, expected.toString("latin1"));
+      assert.equal(systemRecord(what, "x".repeat(300), seconds, size).length, size);
+    }
   });
 }
 

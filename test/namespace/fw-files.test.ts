@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { test } from "node:test";
-import { waitForFile } from "../harness.ts";
+import { eventually, waitForFile } from "../harness.ts";
 import { inNetworks, startNetwork, waitForLog } from "../network.ts";
 
 const services = { fw: "fw" };
@@ -73,9 +73,8 @@ test("conf/fw.nft is loaded, and again at each pass", { skip }, async (t) => {
   const list = async (): Promise<string> => (await network.run("nft", "list", "tables")).stdout;
   assert.equal(await list(), "table inet first\n");
   fs.writeFileSync(`${network.service("fw")}/conf/fw.nft`, rules("second"));
-  await network.run("sv", "-w", "9", "-v", "u", "fw");
-  await network.rests("fw");
-  assert.equal(await list(), "table inet second\n");
+  await network.run("sv", "u", "fw");
+  await eventually("the second table", async () => (await list()) === "table inet second\n");
 });
 
 test("rules that cannot be loaded keep no address from being set", inNetworks, async (t) => {

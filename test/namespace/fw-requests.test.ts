@@ -53,7 +53,8 @@ test(
       services,
       prepare: `mkfifo /run/gate
       rm /usr/local/sbin/sv
-      printf '#!/bin/sh\\n[ "$1" != o ] || cat /run/gate\\nexec trinit sv "$@"\\n' >/usr/local/sbin/sv
+      printf '#!/bin/sh\\n%s\\nexec trinit sv "$@"\\n' \\
+        '[ "$1" != o ] || cat /run/gate' >/usr/local/sbin/sv
       chmod +x /usr/local/sbin/sv`,
     });
     const gate = await meet(t, network.place("run/gate"));

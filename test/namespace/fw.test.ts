@@ -14,44 +14,50 @@ async function lastExit(network: Network): Promise<string> {
 
 /** What `ip route` shows, without the lines of the kernel's own. */
 async function routes(network: Network, family: "-4" | "-6"): Promise<string[]> {
-  const { stdout } = await network.run("ip", family, "route");
+  const { stdout } = await network.run("/sbin/ip", family, "route");
   const lines = stdout.split("\n").map((line) => line.trim().replace(/ (proto|pref) .*/, ""));
   return lines.filter((line) => line.includes("metric") && !line.includes("metric 256"));
 }
 
 async function addresses(network: Network, device: string): Promise<string[]> {
-  const { stdout } = await network.run("ip", "-o", "addr", "show", "dev", device);
+  const { stdout } = await network.run("/sbin/ip", "-o", "addr", "show", "dev", device);
   const all = [...stdout.matchAll(/ inet6? (\S+)/g)].map(([, address]) => address ?? "");
   return all.filter((address) => !address.startsWith("fe80:"));
 }
 
-test("what conf says is set", inNetworks, async (t) => {
-  const network = await startNetwork(t, {
-    services,
-    files: {
-      "fw/conf/eth0.ipconf/ip": "10.9.0.2/24 2001:db8::2/64\n",
-      "fw/conf/eth0.ipconf/router": "10.9.0.1 2001:db8::1\n",
-      "fw/conf/eth0.ipconf/routes": "10.8.0.0/16 10.9.0.3 10.7.0.0/16 0.0.0.0\n",
-      "fw/conf/eth0.ipconf/metric": "7",
-      "fw/conf/eth0.ipconf/mtu": "1400",
-      "fw/conf/eth0.ipconf/dns": "10.9.0.1 2001:db8::1",
-      "fw/conf/eth0.ipconf/search": "example.org example.com",
-    },
+for (const [tools, isBusybox] of [
+  ["Debian's tools", false],
+  ["busybox's tools alone", true],
+] as const) {
+  test(`what conf says is set, with ${tools}`, inNetworks, async (t) => {
+    const network = await startNetwork(t, {
+      services,
+      isBusybox,
+      files: {
+        "fw/conf/eth0.ipconf/ip": "10.9.0.2/24 2001:db8::2/64\n",
+        "fw/conf/eth0.ipconf/router": "10.9.0.1 2001:db8::1\n",
+        "fw/conf/eth0.ipconf/routes": "10.8.0.0/16 10.9.0.3 10.7.0.0/16 0.0.0.0\n",
+        "fw/conf/eth0.ipconf/metric": "7",
+        "fw/conf/eth0.ipconf/mtu": "1400",
+        "fw/conf/eth0.ipconf/dns": "10.9.0.1 2001:db8::1",
+        "fw/conf/eth0.ipconf/search": "example.org example.com",
+      },
+    });
+    assert.equal(await lastExit(network), "0 0 0");
+    assert.deepEqual(await addresses(network, "eth0"), ["10.9.0.2/24", "2001:db8::2/64"]);
+    assert.deepEqual(await routes(network, "-4"), [
+      "default via 10.9.0.1 dev eth0 metric 7",
+      "10.7.0.0/16 dev eth0 scope link metric 7",
+      "10.8.0.0/16 via 10.9.0.3 dev eth0 metric 7",
+    ]);
+    assert.deepEqual(await routes(network, "-6"), ["default via 2001:db8::1 dev eth0 metric 7"]);
+    assert.match((await network.run("/sbin/ip", "link", "show", "eth0")).stdout, / mtu 1400 /);
+    assert.equal(
+      fs.readFileSync(network.place("etc/resolv.conf"), "latin1"),
+      "search example.org example.com\nnameserver 10.9.0.1\nnameserver 2001:db8::1\n",
+    );
   });
-  assert.equal(await lastExit(network), "0 0 0");
-  assert.deepEqual(await addresses(network, "eth0"), ["10.9.0.2/24", "2001:db8::2/64"]);
-  assert.deepEqual(await routes(network, "-4"), [
-    "default via 10.9.0.1 dev eth0 metric 7",
-    "10.7.0.0/16 dev eth0 scope link metric 7",
-    "10.8.0.0/16 via 10.9.0.3 dev eth0 metric 7",
-  ]);
-  assert.deepEqual(await routes(network, "-6"), ["default via 2001:db8::1 dev eth0 metric 7"]);
-  assert.match((await network.run("ip", "link", "show", "eth0")).stdout, / mtu 1400 /);
-  assert.equal(
-    fs.readFileSync(network.place("etc/resolv.conf"), "latin1"),
-    "search example.org example.com\nnameserver 10.9.0.1\nnameserver 2001:db8::1\n",
-  );
-});
+}
 
 test("what is wanted no more goes, what others have set stays", inNetworks, async (t) => {
   const network = await startNetwork(t, {

@@ -31,7 +31,7 @@ async function endOf(inside: FaultyInit, ...command: readonly string[]): Promise
   return after.filter((line) => !line.startsWith("- runit: ") || /reboot|power/.test(line));
 }
 
-// --- Debian: /etc/service is a link that runsvchdir moves, the marks are /run/runit.stopit --------
+// --- Debian: /etc/service is a link that runsvchdir moves, the marks are /run/runit.stopit
 
 function debianFiles(): Record<string, string> {
   const stages = ["1", "2", "3", "ctrlaltdel"].map((name) => {
@@ -73,7 +73,7 @@ for (const [command, level, word] of [
   });
 }
 
-// --- Void: the marks are links to /run/runit, services are in /run/runit/runsvdir/current ----------
+// --- Void: the marks are links to /run/runit, services are in /run/runit/runsvdir/current
 
 const voidFiles = {
   "stopit=": "/run/runit/stopit",

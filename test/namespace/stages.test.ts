@@ -82,6 +82,23 @@ test("a service that ignores TERM is killed when SVWAIT is over", inNamespaces, 
   assert.match(inside.stderr.text(), /^kill: run: \/etc\/service\/deaf: /m);
 });
 
+test(
+  "a service with a file `last` ends after all others, in both kinds of stages",
+  inNamespaces,
+  async (t) => {
+    const slow = "trap 'sleep 0.3; echo web >>/run/said; exit' TERM";
+    const web = { "run!": `#!/bin/sh\n${slow}\nwhile :; do sleep 0.02; done\n` };
+    const services = { net: { ...service("net"), last: "" }, web };
+    for (const runit of [stageFiles(), {}]) {
+      const inside = await startNamespace(t, { pid1: ["init"], runit, services });
+      for (const name of Object.keys(services)) await isUp(inside.service(name));
+      inside.signal("SIGTERM");
+      assert.equal((await inside.waitForExit()).code, 0);
+      assert.equal(said(inside), "web\nnet\n");
+    }
+  },
+);
+
 test("ctrlaltdel ends a container", inNamespaces, async (t) => {
   const inside = await boot(t, { web: service("web") });
   inside.signal("SIGINT");

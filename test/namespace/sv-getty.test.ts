@@ -96,8 +96,9 @@ test("when a login ends, the next one begins", asRoot, async (t) => {
   await seen(login, /exit\r\n[\s\S]*# \S*$/);
 });
 
-test("a shell that waits for its user ends with its service at once", asRoot, async (t) => {
-  const login = await startGetty(t, { "conf/autologin": "root\n" });
+test("a shell that is deaf to TERM ends with its service at once", asRoot, async (t) => {
+  const shell = "#!/bin/sh\nexec sh -i\n"; // what many a login becomes
+  const login = await startGetty(t, { "conf/autologin": "root\n", "autologin!": shell });
   await seen(login, prompt);
   const { code, stdout } = await login.inside.run("sv", "-w", "5", "stop", name);
   assert.deepEqual([code, stdout.slice(0, 16)], [0, "ok: down: getty_"]);

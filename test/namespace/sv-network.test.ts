@@ -1,4 +1,4 @@
-// The services of sv/ that watch over an interface: its link, its lease, its address of last resort.
+// The services of sv/ that watch over an interface: its link, its lease, its last resort.
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { test } from "node:test";

@@ -21,7 +21,6 @@ for (const [name, ...args] of wrong) {
   });
 }
 
-test("-w and -k do nothing", async (t) => {
-  assert.deepEqual((await run(t, bin("halt"), ["-w"])).code, 0);
+test("-k does nothing", async (t) => {
   assert.deepEqual((await run(t, bin("shutdown"), ["-k", "now"])).code, 0);
 });

@@ -1,5 +1,5 @@
-// The stages of a machine, where they do what is not everyday's: shells for emergencies, what hangs,
-// the order of the end. In a system of busybox's tools.
+// The stages of a machine, where they do what is not everyday's: shells for emergencies, what
+// hangs, the order of the end. In a system of busybox's tools.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { Files } from "../../vm/files.ts";
@@ -23,25 +23,22 @@ async function takeShell(machine: Machine): Promise<void> {
 const rootIsShadowed = "root:x:0:0:root:/root:/bin/sh\n";
 const badFstab = { "etc/fstab": "/dev/missing /mnt ext4 defaults 0 0\n" };
 
-test(
-  "a disk that is missing: a shell with job control, then the boot goes on",
-  inMachine,
-  async (t) => {
-    const machine = await bootWith(t, badFstab);
-    await machine.waitFor(/- stage 1: unable to mount all of \/etc\/fstab\n/);
-    await takeShell(machine);
-    machine.type("sleep 600\n");
-    await machine.waitFor(/sleep 600\n/);
-    machine.type("\x1a");
-    await machine.waitFor(/Stopped/);
-    machine.type("fg\n");
-    await machine.waitFor(/sleep 600\n/);
-    machine.type("\x03");
-    assert.deepEqual(await machine.run("jobs"), { code: 0, output: "" });
-    machine.type("exit\n");
-    await machine.login();
-  },
-);
+test("a disk is missing: a shell with job control, and then a login", inMachine, async (t) => {
+  const machine = await bootWith(t, badFstab);
+  await machine.waitFor(/- stage 1: unable to mount all of \/etc\/fstab\n/);
+  await takeShell(machine);
+  machine.type("sh -c 'echo up; sleep 600; :'\n");
+  await machine.waitFor(/^up$/m);
+  machine.type("\x1a");
+  await machine.waitFor(/Stopped/);
+  machine.type("fg\n");
+  await machine.waitFor(/^sh -c .*\n/m);
+  machine.type("\x03");
+  await machine.waitFor(/^vm:#:/m);
+  assert.deepEqual(await machine.run("jobs"), { code: 0, output: "" });
+  machine.type("exit\n");
+  await machine.login();
+});
 
 test("a root with a password is asked for it before there is a shell", inMachine, async (t) => {
   const shadow = "root:$1$salt$qJH7.N4xYta3aEG/dfqo/0:1::::::\n"; // of "password"
@@ -108,4 +105,33 @@ test("a service with a file `last` ends when all others have", inMachine, async 
   assert.equal(await machine.ended, "power off");
   const told = machine.console.text.match(/^\w+ ends$/gm);
   assert.deepEqual(told, ["web ends", "net ends"]);
+});
+
+test("no console: nobody is waited for in an emergency", inMachine, async (t) => {
+  const machine = await bootWith(t, {
+    ...badFstab,
+    "etc/runit/1.d/39-none.sh": "rm /dev/console\n",
+  });
+  await machine.waitFor(/a shell on the console/);
+  await machine.login();
+});
+
+test("a full /run: said, and the machine boots and ends", inMachine, async (t) => {
+  const fill = "mount -o remount,nr_inodes=1 /run; mkdir /run/runit\n";
+  const machine = await bootWith(t, { "etc/runit/1.d/11-full.sh": fill });
+  await machine.waitFor(/No space left on device/);
+  await machine.login();
+  machine.type("poweroff\n");
+  assert.equal(await machine.ended, "power off");
+});
+
+test("drivers that are loaded when somebody opens them have nodes", inMachine, async (t) => {
+  const lines = "# a comment\\nfuse fuse c10:229\\nnull null c1:99\\ntun net/tun c10:200";
+  const machine = await bootWith(t, {
+    "etc/runit/1.d/13-index.sh": `index=/lib/modules/$(uname -r)
+      mkdir -p "$index"; printf '${lines}\\n' >"$index/modules.devname"\n`,
+  });
+  await machine.login();
+  const { output } = await machine.run("stat -c '%n %t %T' /dev/fuse /dev/null /dev/net/tun");
+  assert.equal(output, "/dev/fuse a e5\n/dev/null 1 3\n/dev/net/tun a c8\n");
 });

@@ -1,0 +1,103 @@
+// The parts of stages/1.d that change disks and drivers, one by one, with programs that only tell
+// how they were called: nothing else can be found there, so nothing happens to this machine.
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { inNamespaces, stageFiles, startNamespace } from "../namespace.ts";
+
+/** Looks on, and changes nothing. */
+const real = ["cat", "grep", "sed", "tail"];
+const tellers = ["fsck", "mount", "trinit", "modprobe", "mdadm"];
+
+interface World {
+  readonly cmdline?: string;
+  /** Shell commands before; /etc and /run are the test's own. */
+  readonly before?: string;
+  /** Programs that exit with this, and not with 0. */
+  readonly codes?: Readonly<Record<string, number>>;
+}
+
+/** What the part says and calls, and its exit code. */
+async function runPart(t: TestContext, part: string, world: World = {}): Promise<string[]> {
+  const { cmdline = "", before = ":", codes = {} } = world;
+  const stubs = tellers.map((name) => {
+    const text = `#!/bin/sh\\necho ${name} "$*"\\nexit ${codes[name] ?? 0}\\n`;
+    return `printf '${text}' >/run/stubs/${name}`;
+  });
+  const prepare = `mkdir /run/stubs; ${stubs.join("; ")}
+    chmod +x /run/stubs/*
+    for name in ${real.join(" ")}; do ln -s "$(command -v "$name")" /run/stubs; done
+    echo '${cmdline}' >/run/cmdline; mount --bind /run/cmdline /proc/cmdline
+    ${before}`;
+  const script = `. /etc/runit/functions
+    PATH=/run/stubs
+    IS_CONTAINER=""
+    emergency_shell() { echo "emergency: $*"; }
+    trap 'echo "code $?"' EXIT
+    . /etc/runit/1.d/${part}`;
+  const inside = await startNamespace(t, {
+    pid1: ["sh", "-c", 'sh -c "$0"; exit 0', script],
+    runit: stageFiles(),
+    prepare,
+  });
+  await inside.waitForExit();
+  return inside.stdout.lines();
+}
+
+const fstab = "echo '/dev/vda / ext4 defaults 0 1' >/etc/fstab";
+const fsck = "fsck -A -T -a -t noopts=_netdev -R"; // the root here is in use
+const remount = "mount -o remount,rw /";
+
+const roots: readonly (readonly [string, World, readonly string[]])[] = [
+  ["a clean root is made writable", {}, [fsck, remount, "code 0"]],
+  ["what fsck has repaired is good", { codes: { fsck: 1 } }, [fsck, remount, "code 0"]],
+  [
+    "an fsck that Ctrl-C has ended is no emergency",
+    { codes: { fsck: 32 } },
+    [fsck, remount, "code 0"],
+  ],
+  [
+    "a root that was repaired while in use: reboot",
+    { codes: { fsck: 3 } },
+    [fsck, "trinit init 6", "code 100"],
+  ],
+  [
+    "what fsck cannot repair is an emergency",
+    { codes: { fsck: 4 } },
+    [fsck, "emergency: fsck has found what it cannot repair", remount, "code 0"],
+  ],
+  ["fastboot: nothing is checked", { cmdline: "quiet fastboot" }, [remount, "code 0"]],
+  ["fsck.mode=force: all is", { cmdline: "fsck.mode=force" }, [`${fsck} -f`, remount, "code 0"]],
+  [
+    "a root that cannot be made writable is an emergency",
+    { codes: { mount: 32 } },
+    [fsck, remount, "emergency: unable to make the root writable", "code 0"],
+  ],
+  [
+    "ro in /etc/fstab is kept, and a comment is none",
+    { before: "printf '#/dev/x / ext4 rw 0 1\\n/dev/vda / ext4 noatime,ro 0 1\\n' >/etc/fstab" },
+    [fsck, "code 0"],
+  ],
+];
+
+for (const [name, world, expected] of roots) {
+  test(`40-root: ${name}`, inNamespaces, async (t) => {
+    assert.deepEqual(await runPart(t, "40-root.sh", { before: fstab, ...world }), expected);
+  });
+}
+
+test("15-modules: names, options, a last line without its end", inNamespaces, async (t) => {
+  const before = `mkdir /etc/modules-load.d
+    printf '# a comment\\n\\nloop max_loop=8\\nfuse' >/etc/modules-load.d/a.conf
+    printf 'tun\\n' >/etc/modules`;
+  const said = await runPart(t, "15-modules.sh", { before });
+  assert.deepEqual(said.slice(-4), [
+    "modprobe -b loop max_loop=8",
+    "modprobe -b fuse",
+    "modprobe -b tun",
+    "code 0",
+  ]);
+});
+
+test("35-volumes: only where there is a tool for it", inNamespaces, async (t) => {
+  assert.deepEqual(await runPart(t, "35-volumes.sh"), ["mdadm --assemble --scan", "code 0"]);
+});
