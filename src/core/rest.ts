@@ -47,6 +47,21 @@ export function restOf(all: readonly Running[], self: number): readonly Running[
   );
 }
 
+/** Who is still to be told to end; `told` has the keys of those who were. What one of these has
+ * started since, as a script does to put things in order, is left to it while it is there. */
+export function untold(rest: readonly Running[], told: ReadonlySet<string>): readonly Running[] {
+  const ending = new Set(rest.filter((one) => told.has(keyOf(one))).map(({ pid }) => pid));
+  let others = rest.filter(({ pid }) => !ending.has(pid));
+  for (let left = -1; left !== others.length; ) {
+    left = others.length;
+    others = others.filter(({ pid, parent }) => {
+      if (ending.has(parent)) ending.add(pid);
+      return !ending.has(parent);
+    });
+  }
+  return others;
+}
+
 /** A name for it that no other process will have. */
 export function keyOf({ pid, start }: Running): string {
   return `${pid} ${start}`;

@@ -13,6 +13,7 @@ import {
   parseRunning,
   type Running,
   restOf,
+  untold,
 } from "../core/rest.ts";
 import type { Millis } from "../core/time.ts";
 import { waitReady } from "../sys/loop.ts";
@@ -81,15 +82,14 @@ function waitForEnds(processes: readonly Running[], until: Millis): void {
   for (const fd of fds) if (fd >= 0) close(fd);
 }
 
-/** TERM to the rest, and to what comes up meanwhile; KILL to what is there after `seconds`. What is
- * left even so. */
+/** TERM to the rest, and to what comes up meanwhile by itself; KILL to what is there after
+ * `seconds`. What is left even so. */
 export function endRest(seconds: number): readonly Running[] {
   const told = new Set<string>();
   const until = sys.monotonic() + seconds * 1000;
   let rest = listRest();
   while (rest.length > 0 && sys.monotonic() < until) {
-    for (const one of rest) {
-      if (told.has(keyOf(one))) continue;
+    for (const one of untold(rest, told)) {
       told.add(keyOf(one));
       sys.kill(one.pid, signals.TERM); // one that has ended is not listed again
       sys.kill(one.pid, signals.CONT); // a stopped one would not hear it

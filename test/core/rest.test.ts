@@ -10,6 +10,7 @@ import {
   parseRunning,
   type Running,
   restOf,
+  untold,
 } from "../../src/core/rest.ts";
 
 /** A stat as proc(5) has it. */
@@ -84,6 +85,14 @@ test("restOf() where parents go round in a circle, or cannot be seen", () => {
   const all = [running(10, { parent: 11 }), running(11, { parent: 10 }), running(12)];
   assert.deepEqual(pidsOf(restOf(all, 10)), [12]);
   assert.deepEqual(pidsOf(restOf([running(12, { parent: 5 })], 12)), []);
+});
+
+test("untold(): not again, and not what those have started who end", () => {
+  const told = new Set(["10 7"]);
+  const family = [running(12, { parent: 11 }), running(11, { parent: 10 }), running(10)];
+  assert.deepEqual(pidsOf(untold([...family, running(20, { parent: 1 })], told)), [20]);
+  assert.deepEqual(pidsOf(untold([running(11), running(12, { parent: 11 })], told)), [11, 12]);
+  assert.deepEqual(pidsOf(untold(family, new Set())), [12, 11, 10]);
 });
 
 test("keyOf(): a pid that is used again is somebody else", () => {

@@ -95,17 +95,20 @@ test("killall with nobody left", inNamespaces, async (t) => {
 });
 
 test("killall finds who comes up while it waits", inNamespaces, async (t) => {
-  const service = { run: `${say("up")}; exec sleep 600`, finish: "exec sleep 600" };
-  const files = Object.entries(service).map(([name, text]) => [
-    `late/${name}!`,
-    `#!/bin/sh\n${text}\n`,
-  ]);
-  const others = ["exec runsv /etc/runit/late"];
-  const { said, stderr } = await stage3(t, "trinit killall -w 5; echo code $?", others, {
-    files: Object.fromEntries(files),
-  });
+  const more = 'sh -c "sleep 600 &"'; // whose parent ends at once
+  const leaves = `trap '${more}; exit' TERM; ${say("up")}; while :; do sleep 0.01; done`;
+  const { said, stderr } = await stage3(t, "trinit killall -w 5; echo code $?", [leaves]);
   assert.equal(said, "up\ncode 0\n");
   assert.doesNotMatch(stderr, /KILL to/);
+});
+
+test("killall leaves alone what one that ends has to start for it", inNamespaces, async (t) => {
+  const files = { "last!": `#!/bin/sh\ntrap exit TERM\nsleep 0.3\n${say("done")}\n` };
+  const tidy = `trap '/etc/runit/last; exit' TERM; ${say("up")}; while :; do sleep 0.01; done`;
+  const other = `trap 'sleep 0.1; exit' TERM; ${say("up")}; while :; do sleep 0.01; done`;
+  const stage = "trinit killall -w 100; echo code $?";
+  const { said } = await stage3(t, stage, [tidy, other], { files });
+  assert.equal(said, "up\nup\ndone\ncode 0\n");
 });
 
 test("killall with more processes than one poll takes", inNamespaces, async (t) => {

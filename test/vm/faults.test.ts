@@ -1,5 +1,5 @@
-// Faults of process 1 itself on a real machine, made on purpose by a test build: the kernel does not
-// panic, services live on, and the machine can be turned off.
+// Faults of process 1 itself on a real machine, made on purpose by a test build: the kernel does
+// not panic, services live on, and the machine can be turned off.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { boot, inMachine } from "../vm.ts";

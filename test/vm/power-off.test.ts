@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { execa } from "execa";
-import { boot, faultsOf, imageFor, inMachine, makeFileSystem, start } from "../vm.ts";
+import { faultsOf, imageFor, inMachine, makeFileSystem, start } from "../vm.ts";
 
 /** Its logger has its last line to write when it has ended. */
 const lastWords = {
@@ -20,7 +20,9 @@ exec svlogd /var/log/words
 
 /** A process that is nobody's service, with some work to do when it is told to end; out of the
  * session of its shell, which would end it with HUP when the login goes. */
-const byHand = `setsid sh -c 'trap "sleep 1; date >/var/hand; exit" TERM; while :; do sleep 0.1; done' &`;
+const byHand = `setsid sh -c '
+trap "sleep 1; date >/var/hand; exit" TERM
+while :; do sleep 0.1; done' &`;
 /** One that does not end, and has a file open. */
 const busy = `sh -c 'trap "" TERM HUP; exec 3>/mnt/busy; while :; do sleep 1; done' &`;
 
@@ -79,23 +81,5 @@ test("a machine with disks, swap and much that runs, after poweroff", inMachine,
   });
   await t.test("what was written last is on the disk", async () => {
     assert.equal(await textOf(second, "/last"), "unwritten");
-  });
-});
-
-test("a root that stays read-only, and /etc with it", inMachine, async (t) => {
-  const files = {
-    "etc/fstab": "/dev/vda / ext4 ro 0 1\n",
-    "etc/sv/getty_ttyS0/supervise=": "/run/supervise.getty_ttyS0",
-  };
-  const machine = await boot(t, { disk: true, files });
-  await machine.login();
-  await t.test("is not written to", async () => {
-    assert.match((await machine.run("grep ' / ' /proc/mounts")).output, /^\/dev\/vda \/ ext4 ro/m);
-    assert.notEqual((await machine.run("touch /etc/runit/stopit")).code, 0);
-  });
-  await t.test("is no reason not to reboot", async () => {
-    machine.type("init 6\n");
-    await machine.waitFor(/leave stage: \/etc\/runit\/3/);
-    assert.equal(await machine.ended, "reset");
   });
 });
