@@ -72,7 +72,10 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
 function qemuArguments(options: MachineOptions, directory: string): string[] {
   const { kernel, initramfs, disks = [], memoryMiB = defaultMemoryMiB, append, kvm } = options;
   const { saved, consoles = ["tty0", "ttyS0"] } = options;
-  const words = [...consoles.map((name) => `console=${name}`), "panic=-1", "quiet", append];
+  // no_timer_check: on a host that is busy the kernel's look at its timer may be too early, and
+  // that is a panic.
+  const kernelWords = ["panic=-1", "no_timer_check", "quiet", append];
+  const words = [...consoles.map((name) => `console=${name}`), ...kernelWords];
   const snapshot = saved === undefined ? "off" : "on";
   const drives = disks.flatMap((disk) => [
     "-drive",
