@@ -7,8 +7,8 @@ const cache = path.resolve(import.meta.dirname, "../cache/vm");
 /** Who wants to know what takes its time. */
 export type Progress = (text: string) => void;
 
-/** A directory of the cache. Where it is missing it is filled beside its place, and moved there when
- * it is complete; of several who do so at a time the first one's stays. */
+/** A directory of the cache. Where it is missing it is filled beside its place, and moved there
+ * when it is complete; of several who do so at a time the first one's stays. */
 export async function keep(
   name: string,
   fill: (directory: string) => Promise<void>,
