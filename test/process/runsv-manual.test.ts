@@ -60,6 +60,7 @@ test("the table names every file that people write, each once", () => {
       "finish",
       "check",
       "down",
+      "last",
       "control/",
       "env/",
       "log/",

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
+import { decodeCommit } from "../../src/core/journal.ts";
 import { bin, eventually, run, start, waitForFile } from "../harness.ts";
 import { current, makeLog, read, startFaulty, write } from "../svlogd.ts";
 
@@ -45,6 +46,9 @@ test("an old journal does not undo what was closed as complete", async (t) => {
   fs.writeSync(writer, "a\n");
   await current(log, "a\n");
   const pending = path.join(log, "pending");
+  // What is in the log is committed a moment later.
+  const isCommitted = (text: string) => decodeCommit(text)?.files[0]?.size === "a\n".length;
+  await waitForFile(pending, isCommitted);
   const old = fs.readFileSync(pending);
   fs.writeSync(writer, "b\n");
   await current(log, "a\nb\n");
