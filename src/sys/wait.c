@@ -21,8 +21,8 @@
 #define QUIET_MS 500
 #endif
 
-/* Waits until a descriptor is ready, for long with the heap packed. That of process 1 stays: it must
- * not need memory to wake up on a machine that has none. */
+/* Waits until a descriptor is ready, for long with the heap packed. That of process 1 stays: it
+ * must not need memory to wake up on a machine that has none. */
 static int wait_ready(struct pollfd *fds, int count, int milliseconds) {
 	int is_long = (milliseconds < 0 || milliseconds > QUIET_MS) && getpid() != 1;
 	int found = poll(fds, (nfds_t)count, is_long ? QUIET_MS : milliseconds);
