@@ -28,6 +28,7 @@ import {
   tryLock,
   unlink,
 } from "../sys/posix.ts";
+import { parentCalled } from "./parents.ts";
 
 /** What is written to the files in supervise/, by their names. */
 type Written = Record<"pid" | "stat" | "exit" | "complaint" | "status", string>;
@@ -166,8 +167,8 @@ export function birthFile(path: string, state: "run" | "finish"): string {
 /** The orphan in this service, if there is one: its birth record names a process that lives. */
 export function findOrphan(path: string, fallback: Stamp): Orphan | null {
   for (const state of ["run", "finish"] as const) {
-    const pid = sys.living(birthFile(path, state));
-    if (pid <= 0) continue;
+    const pid = leftOver(path, state);
+    if (pid === 0) continue;
     const status = decodeStatus(readIfThere(`${path}/status`, statusBytes + 1) ?? "");
     const { want = "up", since = fallback } = status ?? {};
     const flags = status?.pid === pid ? status : { paused: false, gotTerm: false };
@@ -175,6 +176,21 @@ export function findOrphan(path: string, fallback: Stamp): Orphan | null {
     return { state, pid, want, paused, gotTerm, since, ends: readEnds(path) };
   }
   return null;
+}
+
+/** The process that a runsv has left in this service; 0: there is none. */
+export function leftOver(path: string, state: "run" | "finish"): number {
+  const pid = sys.living(birthFile(path, state));
+  return pid > 0 && !isAnothers(pid) ? pid : 0;
+}
+
+/** True while the runsv of another directory waits for it: the record came with a copy of that. A
+ * runsv that is about to be gone is in this one, or in none. */
+function isAnothers(pid: number): boolean {
+  const runsv = parentCalled("runsv", pid);
+  const [theirs, ours] = [sys.stat(`/proc/${runsv}/cwd`), sys.stat(".")];
+  if (typeof theirs === "number" || typeof ours === "number") return false;
+  return theirs.dev !== ours.dev || theirs.ino !== ours.ino;
 }
 
 function readEnds(path: string): Ends {

@@ -25,6 +25,7 @@ import {
   findOrphan,
   isAlive,
   leaveComplaint,
+  leftOver,
   lockFile,
   nothingWritten,
   openSuperviseFiles,
@@ -129,9 +130,7 @@ function start(who: string, options: RunsvOptions): Supervisor {
 /** The read end of the pipe that a service and its logger still have from a runsv that was killed:
  * no runsvdir has it, or that one was killed, too. */
 function pipeBetween(main: Unit, log: Unit): number | null {
-  const [service, logger] = [main, log].map(({ files }) =>
-    sys.living(birthFile(files.path, "run")),
-  );
+  const [service, logger] = [main, log].map(({ files }) => leftOver(files.path, "run"));
   const input = `/proc/${logger}/fd/0`;
   const name = sys.readlink(input); // pipe:[INODE]
   if (typeof name === "number" || !name.startsWith("pipe:")) return null;

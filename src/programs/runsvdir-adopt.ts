@@ -1,9 +1,9 @@
 // A service that is supervised already: runsvdir was killed, or told to go, and its runsv are there
 // still. Who is in supervise/runsv.birth is taken for our own, unless another runsvdir watches it.
 // No process but its parent hears how it ends; that it has ended, pidfd tells.
-import { leadingNumber } from "../core/args.ts";
 import { adoptedWatched } from "../core/limits.ts";
-import { close, isLocked, readIfThere } from "../sys/posix.ts";
+import { close, isLocked } from "../sys/posix.ts";
+import { parentCalled, statOf } from "./parents.ts";
 
 /** A runsv that another one has forked. */
 export interface Adopted {
@@ -14,12 +14,10 @@ export interface Adopted {
   readonly start: string;
 }
 
-const statBytes = 1024;
-
 /** The pid of the runsv that a service has already, and no runsvdir; 0: none. */
 export function leftOver(directory: string): number {
   const pid = sys.living(recordIn(directory));
-  return pid > 0 && !hasParent(pid) ? pid : 0;
+  return pid > 0 && parentCalled("runsvdir", pid) === 0 ? pid : 0;
 }
 
 function recordIn(directory: string): string {
@@ -37,27 +35,6 @@ export function adopt(pid: number, watched: number, key: string): Adopted | null
   if (sys.living(recordIn(home)) === pid) return adopted;
   release(adopted); // it has ended in between, and this may be somebody else's number
   return null;
-}
-
-/** Fields of proc(5)'s stat from the third on; [] when there is no such process, or a dead one. */
-function statOf(pid: number): readonly string[] {
-  const stat = readIfThere(`/proc/${pid}/stat`, statBytes) ?? "";
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields.length < 20 || fields[0] === "Z" || fields[0] === "X" ? [] : fields;
-}
-
-function parentOf(pid: number): number {
-  return leadingNumber(statOf(pid)[1] ?? "") ?? 0;
-}
-
-/** True while a runsvdir waits for it: then it is that one's to watch and to end. One that we are
- * below ourselves has it as a subreaper, and knows nothing of it. */
-function hasParent(pid: number): boolean {
-  const parent = parentOf(pid);
-  for (let above = sys.getpid(); above > 0; above = parentOf(above)) {
-    if (above === parent) return false;
-  }
-  return readIfThere(`/proc/${parent}/comm`, statBytes) === "runsvdir\n";
 }
 
 /** True once it has ended. Where no pidfd can be had, who began when it did is still it: its record
