@@ -10,6 +10,7 @@ import path from "node:path";
 import type { Files } from "../../vm/files.ts";
 import { type Image, type ImageOptions, makeDisk, makeInitramfs, scratch } from "../../vm/image.ts";
 import { type Machine, startMachine } from "../../vm/qemu.ts";
+import { median } from "../bench.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const rounds = Number(process.env.ROUNDS ?? 5);
@@ -165,10 +166,6 @@ async function endurance(): Promise<void> {
 }
 
 // --- Report --------------------------------------------------------------------------------
-
-function median(numbers: readonly number[]): number {
-  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
-}
 
 function report(what: string, [ours = [], theirs = []]: readonly number[][]): void {
   const [mine, other] = [median(ours), median(theirs)];

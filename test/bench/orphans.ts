@@ -8,6 +8,7 @@ import os from "node:os";
 import path from "node:path";
 import type { Readable } from "node:stream";
 import { execa, execaSync } from "execa";
+import { median } from "../bench.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const oracle = process.env.TRINIT_ORACLE ?? path.join(root, "cache/oracle");
@@ -98,10 +99,6 @@ async function measure(name: string): Promise<Measured> {
     unshare.kill("SIGKILL");
     await unshare;
   }
-}
-
-function median(numbers: readonly number[]): number {
-  return [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 }
 
 async function main(): Promise<void> {

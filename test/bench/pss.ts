@@ -9,6 +9,8 @@ import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa, execaSync } from "execa";
+import { childrenOf } from "../../src/client/processes.ts";
+import { descendants, waitUntil } from "../bench.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const oracle = process.env.TRINIT_ORACLE ?? path.join(root, "cache/oracle");
@@ -123,24 +125,6 @@ async function start(base: string, variant: Variant, userland: Userland): Promis
 
 function hasText(file: string): boolean {
   return fs.existsSync(file) && fs.statSync(file).size > 0;
-}
-
-async function waitUntil(what: string, look: () => boolean): Promise<void> {
-  const end = Date.now() + 30_000;
-  while (!look()) {
-    if (Date.now() > end) throw new Error(`waited for ${what} in vain`);
-    await sleep(20);
-  }
-}
-
-function childrenOf(pid: number): number[] {
-  const file = `/proc/${pid}/task/${pid}/children`;
-  if (!fs.existsSync(file)) return [];
-  return fs.readFileSync(file, "latin1").split(" ").filter(Boolean).map(Number);
-}
-
-function descendants(pid: number): number[] {
-  return childrenOf(pid).flatMap((child) => [child, ...descendants(child)]);
 }
 
 // --- What it takes -----------------------------------------------------------------------------

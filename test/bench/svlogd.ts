@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { median } from "../bench.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const lineBytes = 100;
@@ -106,10 +107,6 @@ function checkLog(log: string): void {
   console.log(
     `every line is there once: ${bytes} bytes = ${lines} x (${stampBytes} + ${lineBytes})`,
   );
-}
-
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
 }
 
 function main(): void {

@@ -9,13 +9,14 @@ import * as fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { childrenOf } from "../../src/client/processes.ts";
 import { decodeStatus } from "../../src/core/status.ts";
+import { descendants, median, waitUntil } from "../bench.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const ours = path.join(root, "dist/bin");
 const faulty = path.join(root, "dist/faults/bin");
 const oracle = path.join(process.env.TRINIT_ORACLE ?? path.join(root, "cache/oracle"), "usr/bin");
-const deadlineMs = 60_000;
 /** Of the kernel, for each process. */
 const stackBytes = 16_384;
 
@@ -106,24 +107,6 @@ function sinceOf(dir: string): number {
   return status.since.seconds * 1000 + status.since.nanoseconds / 1e6;
 }
 
-async function waitUntil(what: string, look: () => boolean): Promise<void> {
-  const end = Date.now() + deadlineMs;
-  while (!look()) {
-    if (Date.now() > end) throw new Error(`waited ${deadlineMs} ms for ${what} in vain`);
-    await sleep(20);
-  }
-}
-
-function childrenOf(pid: number): number[] {
-  const file = `/proc/${pid}/task/${pid}/children`;
-  if (!fs.existsSync(file)) return [];
-  return fs.readFileSync(file, "latin1").split(" ").filter(Boolean).map(Number);
-}
-
-function descendants(pid: number): number[] {
-  return childrenOf(pid).flatMap((child) => [child, ...descendants(child)]);
-}
-
 function commandOf(pid: number): string {
   return fs.readFileSync(`/proc/${pid}/comm`, "latin1").trim();
 }
@@ -134,10 +117,6 @@ function copyOf(pause: string, dir: string): void {
 
 function tell(dir: string, letters: string): void {
   fs.writeFileSync(path.join(dir, "supervise/control"), letters, { flag: "a" });
-}
-
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
 }
 
 // --- What is said ------------------------------------------------------------------------------
@@ -176,12 +155,15 @@ function supervisorsOf(tree: Tree): number[] {
   return childrenOf(tree.pid).filter((pid) => commandOf(pid) === "runsv");
 }
 
+/** Until every process has given back what it does not need while it waits. */
+const quietMs = 1000;
+
 /** What work dirties of the memory that forked supervisors share, and that no garbage is left. */
 async function dirty(pause: string): Promise<void> {
   const rounds = Number(process.env.ROUNDS ?? 20);
   const tree = new Tree(ours, 50, (dir) => copyOf(pause, dir));
   await tree.start();
-  await sleep(500);
+  await sleep(quietMs);
   const pids = supervisorsOf(tree);
   const kilobytes = (): number[] => pids.map((pid) => rollup(pid, "Private_Dirty"));
   const report = (what: string): void => {
@@ -193,18 +175,18 @@ async function dirty(pause: string): Promise<void> {
     await sleep(1050);
     for (const dir of tree.dirs()) tell(dir, "t");
     if (round === 1 || round === rounds / 2) {
-      await sleep(200);
+      await sleep(quietMs);
       report(`  after restart ${round}`);
     }
   }
-  await sleep(300);
+  await sleep(quietMs);
   report(`  after ${rounds} restarts of each (${rounds * pids.length} in all)`);
   const [first = ""] = tree.dirs();
   for (let sent = 0; sent < 1000; sent += 50) {
     tell(first, "pcpcucpcpc".repeat(5));
     await sleep(20);
   }
-  await sleep(300);
+  await sleep(quietMs);
   const one = Number(fs.readFileSync(path.join(first, "supervise/pid"), "latin1"));
   const parent = pids.find((pid) => childrenOf(pid).includes(one)) ?? 0;
   row("  the one with 1000 commands more", `${rollup(parent, "Private_Dirty")} kB`);
