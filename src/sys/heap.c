@@ -15,6 +15,7 @@
 #define _GNU_SOURCE
 #include <stdint.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -193,8 +194,8 @@ static int write_pages(int fd, size_t from, size_t to) {
 	return 0;
 }
 
-/* Puts a private mapping of the file in the arena's place, and a shared one beside it. Moving a
- * mapping there needs no memory of the kernel's, so it cannot fail with the place left empty. */
+/* Puts a private mapping of the file in the arena's place, and a shared one beside it. Moving it
+ * there takes a few hundred bytes of the kernel's memory, which it finds unless it ends us. */
 static void share(int fd) {
 	void *copy = mmap(NULL, ARENA, PROT_READ, MAP_SHARED, fd, 0);
 	void *own = mmap(NULL, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
@@ -212,7 +213,7 @@ void heap_freeze(void) {
 #ifdef TRINIT_ASAN
 	tried = 1; /* the engine's blocks are elsewhere */
 #endif
-	if (tried++) return;
+	if (tried++ || getauxval(AT_PAGESZ) != PAGE) return; /* it gives back larger pages than ours */
 	struct rlimit limit; /* which counts for a memory file, too, and is enforced by a signal */
 	if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur < ARENA) return;
 	int fd = memfd_create("trinit-heap", MFD_CLOEXEC);
@@ -300,6 +301,7 @@ void heap_pack(void) {
 #ifdef TRINIT_ASAN
 	return; /* the engine's blocks are elsewhere, and the sanitizer wants to see the stack */
 #endif
+	if (getauxval(AT_PAGESZ) != PAGE) return;
 	uint8_t is_spare[ARENA / PAGE] = {0};
 	for (size_t i = 0; i < spare_count; i++) is_spare[spare[i]] = 1;
 	size_t from = 0, gap = gap_begin(), number;
@@ -316,6 +318,7 @@ void heap_pack(void) {
 
 void heap_unpack(void) {
 	const unsigned char *in = packed, *end = packed + packed_size;
+	if (in == end) return;
 	while (in < end) {
 		size_t number = *in++;
 		in = unpack_page(in, (uint64_t *)(arena + number * PAGE));

@@ -223,11 +223,15 @@ static int compare_ints(const void *a, const void *b) {
 	return *(const int *)a - *(const int *)b;
 }
 
+int has_forked; /* true of who has forked supervisors, and is none itself */
+static int is_forked;
+
 /* In the child: what it keeps open, its title, and then main(index), whose exit code is its. The
  * parent's signals stay blocked until signalfd() says which are this program's: one that comes
  * before is read then, and does not end a supervisor before it has begun. */
 static void run_forked(JSContext *ctx, JSValueConst *argv, int index) {
 	int keep[4];
+	is_forked = 1, has_forked = 0;
 	JSValue words = JS_GetPropertyUint32(ctx, argv[1], (uint32_t)index);
 	JSValue fds = JS_GetPropertyUint32(ctx, argv[2], (uint32_t)index);
 	int count = length_in(ctx, fds) < 4 ? length_in(ctx, fds) : 4;
@@ -250,6 +254,7 @@ JSValue sys_fork(ARGS) {
 	if (count < 1 || count > FORK_MAX) return engine_throw_type(ctx, "fork of %d children", count);
 	pid_t pids[count]; /* no more than needed: this frame stays as long as a child */
 	heap_freeze();
+	has_forked = !is_forked;
 	for (int i = 0; i < count; i++) {
 		errno = EAGAIN;
 #ifdef TRINIT_FAULTS

@@ -68,6 +68,8 @@ extern const JSMallocFunctions heap_functions;
 void heap_freeze(void);
 void heap_pack(void);
 void heap_unpack(void);
+/* process.c: who is not to be packed. */
+extern int has_forked;
 /* Room for a title, where every process that has one has a page: the kernel shows none that lies
  * beside initialised data. */
 #define TITLE_MAX 1024

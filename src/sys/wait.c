@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sys.h"
@@ -14,23 +15,38 @@
 #define WAIT_FDS 64
 
 /* How long nothing must have happened before the heap is packed: that, and to unpack it, takes
- * about a millisecond of a program that was not forked, and a tenth of that of others. */
+ * about a millisecond of a program that was not forked, and half of that of others. */
 #ifdef TRINIT_FAULTS
 #define QUIET_MS 1 /* so that tests see much of it */
 #else
 #define QUIET_MS 500
 #endif
 
-/* Waits until a descriptor is ready, for long with the heap packed. That of process 1 stays: it
- * must not need memory to wake up on a machine that has none. */
+/* It is put off for who is woken soon all the same, up to so long. */
+#define QUIET_MAX_MS 60000
+#define SOON 10 /* times as long */
+
+static int64_t monotonic_ms(void) {
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Waits until a descriptor is ready, for long with the heap packed. That of process 1, and of who
+ * has forked supervisors, stays: they must not need memory to wake up where there is none. */
 static int wait_ready(struct pollfd *fds, int count, int milliseconds) {
-	int is_long = (milliseconds < 0 || milliseconds > QUIET_MS) && getpid() != 1;
-	int found = poll(fds, (nfds_t)count, is_long ? QUIET_MS : milliseconds);
+	static int quiet = QUIET_MS;
+	int is_long = (milliseconds < 0 || milliseconds > quiet) && getpid() != 1 && !has_forked;
+	int64_t began = is_long ? monotonic_ms() : 0;
+	int found = poll(fds, (nfds_t)count, is_long ? quiet : milliseconds);
 	if (found != 0 || !is_long) return found;
 	heap_pack();
-	found = poll(fds, (nfds_t)count, milliseconds < 0 ? -1 : milliseconds - QUIET_MS);
+	int64_t packed = monotonic_ms(), left = began + milliseconds - packed;
+	found = poll(fds, (nfds_t)count, milliseconds < 0 ? -1 : left > 0 ? (int)left : 0);
 	int error = errno;
 	heap_unpack();
+	int was_soon = monotonic_ms() - packed < (int64_t)quiet * SOON;
+	quiet = !was_soon ? QUIET_MS : quiet < QUIET_MAX_MS / 2 ? quiet * 2 : QUIET_MAX_MS;
 	errno = error;
 	return found;
 }

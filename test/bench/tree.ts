@@ -156,7 +156,7 @@ function supervisorsOf(tree: Tree): number[] {
 }
 
 /** Until every process has given back what it does not need while it waits. */
-const quietMs = 1000;
+const quietMs = 3000;
 
 /** What work dirties of the memory that forked supervisors share, and that no garbage is left. */
 async function dirty(pause: string): Promise<void> {
