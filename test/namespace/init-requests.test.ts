@@ -37,22 +37,26 @@ for (const [command, word] of Object.entries(commands)) {
   });
 }
 
-test("a machine whose stage 1 hangs can be rebooted", inNamespaces, async (t) => {
-  const faults = tempDir(t);
-  fs.writeFileSync(path.join(faults, "machine"), "");
-  const inside = await startNamespace(t, {
-    pid1: ["init"],
-    runit: { ...quickStages, "1!": "#!/bin/sh\nsleep 600\n" },
-    trinit: faultsBin("trinit"),
-    console: true,
-    env: { TRINIT_FAULTS: faults },
-  });
-  await inside.console.waitFor(/enter stage: .*1$/);
-  await inside.run("reboot");
-  assert.deepEqual(await inside.waitForExit(), { code: 0, signal: null });
-  assert.match(inside.console.text(), /leave stage: \/etc\/runit\/3\n(.*\n)*.*system reboot/);
-  assert.doesNotMatch(inside.console.text(), /enter stage: .*2$/m);
-});
+test(
+  "differs, stage1-stop: a machine whose stage 1 hangs can be rebooted",
+  inNamespaces,
+  async (t) => {
+    const faults = tempDir(t);
+    fs.writeFileSync(path.join(faults, "machine"), "");
+    const inside = await startNamespace(t, {
+      pid1: ["init"],
+      runit: { ...quickStages, "1!": "#!/bin/sh\nsleep 600\n" },
+      trinit: faultsBin("trinit"),
+      console: true,
+      env: { TRINIT_FAULTS: faults },
+    });
+    await inside.console.waitFor(/enter stage: .*1$/);
+    await inside.run("reboot");
+    assert.deepEqual(await inside.waitForExit(), { code: 0, signal: null });
+    assert.match(inside.console.text(), /leave stage: \/etc\/runit\/3\n(.*\n)*.*system reboot/);
+    assert.doesNotMatch(inside.console.text(), /enter stage: .*2$/m);
+  },
+);
 
 test("init 0 takes a reboot back, and the request is used up", inNamespaces, async (t) => {
   const slow = "#!/bin/sh\ntrap '' TERM\nexec sleep 600\n";
