@@ -94,7 +94,7 @@ function connectTerminal(): void {
   const { stdin, stdout } = process;
   if (stdin.isTTY) stdin.setRawMode(true);
   stdin.on("data", (bytes) => machine?.type(bytes.toString("latin1")));
-  stdout.on("resize", () => void machine?.resize(stdout.columns, stdout.rows));
+  stdout.on("resize", () => machine?.resize(stdout.columns, stdout.rows));
 }
 
 async function main(): Promise<number> {
