@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { execa } from "execa";
-import { keep, type Progress } from "./cache.ts";
+import { keep, type Progress, withWork } from "./cache.ts";
 import { type Files, writeFiles } from "./files.ts";
 import { findKernel } from "./kernel.ts";
 
@@ -130,8 +130,9 @@ export async function makeDisk(target: string, options: ImageOptions = {}): Prom
     writeFiles(tree, { "init!": findRoot });
     await pack(base, tree, initramfs);
   });
-  await withTree(target, async (tree) => {
-    await execa("cp", ["-al", `${debian}/.`, tree]); // links: what is written is unlinked before
+  await withWork("disk", async (tree) => {
+    // Links, which is why it is in the cache; what is written is unlinked before.
+    await execa("cp", ["-al", `${debian}/.`, tree]);
     if (modules !== null) {
       copyTree(path.join(modules, "lib/modules"), path.join(tree, "usr/lib/modules"));
       // Its modprobe wants another kind of index than busybox's.
@@ -300,7 +301,6 @@ function findDebian(progress: Progress): Promise<string> {
   const key = createHash("sha256").update(packages.join(" ")).digest("hex").slice(0, 16);
   return keep(`debian-${key}`, async (work) => {
     progress("making a Debian system: debootstrap takes a minute or two");
-    fs.chmodSync(work, 0o755);
     const make = '. scripts/minbase.sh; make_minbase "$1" "$2"';
     await execa("sh", ["-euc", make, "vm", work, packages.join(",")], { cwd: root });
     // Root has no password; documentation is nothing a machine needs to boot.

@@ -31,8 +31,9 @@ export interface MachineOptions {
   readonly consoles?: readonly string[];
 }
 
-/** Why a machine is no more: turned off or reset by its system, or ended by us. */
-export type End = "power off" | "reset" | "panic" | "killed";
+/** Why a machine is no more: turned off or reset by its system, ended by us, or QEMU has failed,
+ * and has said at the console why. */
+export type End = "power off" | "reset" | "panic" | "killed" | "failed";
 
 /** What a command at the console came to. */
 export interface Result {
@@ -51,22 +52,22 @@ const promptLine = /^vm:#:/m;
 
 export async function startMachine(options: MachineOptions): Promise<Machine> {
   const directory = mkdtempSync(path.join(os.tmpdir(), "trinit-vm-"));
+  const control = await listen(path.join(directory, "control"));
+  const size = await listen(path.join(directory, "size"));
+  const { columns = defaultColumns, rows = defaultRows } = options;
+  const pty = spawn("qemu-system-x86_64", qemuArguments(options, directory), {
+    cols: columns,
+    rows,
+    name: "dumb",
+  });
+  const machine = new Machine(pty, control, size, directory);
   try {
-    const control = await listen(path.join(directory, "control"));
-    const size = await listen(path.join(directory, "size"));
-    const { columns = defaultColumns, rows = defaultRows } = options;
-    const pty = spawn("qemu-system-x86_64", qemuArguments(options, directory), {
-      cols: columns,
-      rows,
-      name: "dumb",
-    });
-    const machine = new Machine(pty, control, size, directory);
     if (options.saved !== undefined) await machine.load(options.saved);
-    return machine;
   } catch (error) {
-    rmSync(directory, { recursive: true });
+    await machine.kill();
     throw error;
   }
+  return machine;
 }
 
 function qemuArguments(options: MachineOptions, directory: string): string[] {
@@ -110,7 +111,12 @@ function listen(file: string): Promise<Server> {
 }
 
 function connected(server: Server): Promise<Socket> {
-  return new Promise((resolve) => server.once("connection", resolve));
+  return new Promise((resolve) => {
+    server.once("connection", (socket) => {
+      socket.on("error", () => {}); // QEMU is gone, which `ended` tells
+      resolve(socket);
+    });
+  });
 }
 
 /** What QEMU says on its control socket, as far as it is of use here. */
@@ -130,7 +136,8 @@ export class Machine implements AsyncDisposable {
   readonly #pty: IPty;
   readonly #control: Promise<Socket>;
   readonly #size: Promise<Socket>;
-  #reason: End = "killed";
+  #reason: End = "failed";
+  #isOver = false;
   #answered: ((message: Message) => void)[] = [];
   readonly #events = new EventEmitter();
   #commands = 0;
@@ -138,7 +145,9 @@ export class Machine implements AsyncDisposable {
   constructor(pty: IPty, control: Server, size: Server, directory: string) {
     this.#pty = pty;
     this.#control = connected(control).then(async (socket) => {
-      createInterface(socket).on("line", (line) => this.#hear(JSON.parse(line) as Message));
+      const lines = createInterface(socket);
+      lines.on("line", (line) => this.#hear(JSON.parse(line) as Message));
+      lines.on("error", () => {}); // the socket's
       await this.#send(socket, "qmp_capabilities", {});
       return socket;
     });
@@ -146,11 +155,11 @@ export class Machine implements AsyncDisposable {
     pty.onData((text) => this.console.add(text));
     this.ended = new Promise((resolve) => {
       pty.onExit(() => {
-        control.close();
+        this.#isOver = true;
         size.close();
         rmSync(directory, { recursive: true, force: true });
         this.console.end();
-        resolve(this.#reason);
+        control.close(() => resolve(this.#reason)); // when all that QEMU has said is heard
       });
     });
   }
@@ -175,9 +184,17 @@ export class Machine implements AsyncDisposable {
 
   /** A command of the QEMU Machine Protocol. */
   async #command(name: string, argument: object = {}): Promise<void> {
-    const socket = await this.#control;
-    const { error } = await this.#send(socket, name, argument);
+    const answer = this.#control.then((socket) => this.#send(socket, name, argument));
+    const { error } = await this.#beforeEnd(answer);
     if (error !== undefined) throw new Error(`QEMU: ${name}: ${error.desc}`);
+  }
+
+  /** What QEMU is to say; throws when it ends without. */
+  #beforeEnd<T>(what: Promise<T>): Promise<T> {
+    const end = this.ended.then((end): never => {
+      throw new Error(`the machine has ended: ${end}; its console shows: ${this.console.last}`);
+    });
+    return Promise.race([what, end]);
   }
 
   #send(socket: Socket, execute: string, argument: object): Promise<Message> {
@@ -189,7 +206,7 @@ export class Machine implements AsyncDisposable {
   // --- At the console ----------------------------------------------------------------------
 
   type(text: string): void {
-    this.#pty.write(text);
+    if (!this.#isOver) this.#pty.write(text);
   }
 
   /** Calls back with what it prints, as it is. */
@@ -229,9 +246,14 @@ export class Machine implements AsyncDisposable {
   }
 
   /** The size of the terminal; the guest is told. */
-  async resize(columns: number, rows: number): Promise<void> {
-    this.#pty.resize(columns, rows);
-    (await this.#size).write(`${rows} ${columns}\n`);
+  resize(columns: number, rows: number): void {
+    if (this.#isOver) return;
+    try {
+      this.#pty.resize(columns, rows);
+    } catch {
+      return; // it is closed, which is how its end begins
+    }
+    void this.#size.then((socket) => socket.write(`${rows} ${columns}\n`));
   }
 
   // --- From outside ------------------------------------------------------------------------
@@ -261,20 +283,25 @@ export class Machine implements AsyncDisposable {
       });
     });
     await this.#command("migrate", { uri: `exec:cat >'${file}'` });
-    if ((await isOver) === "failed") throw new Error("QEMU: unable to save the machine");
+    const status = await this.#beforeEnd(isOver);
+    if (status === "failed") throw new Error("QEMU: unable to save the machine");
     await this.kill();
   }
 
   /** What is typed before it runs would be lost. */
   async load(file: string): Promise<void> {
     const runs = once(this.#events, "RESUME");
-    await this.#command("migrate-incoming", { uri: `exec:cat '${file}'` });
-    await runs;
+    // Where it cannot be read QEMU is told something: it would wait for the first byte.
+    await this.#command("migrate-incoming", { uri: `exec:cat '${file}' || echo` });
+    await this.#beforeEnd(runs);
   }
 
   /** As if the power failed. */
   async kill(): Promise<End> {
-    this.#pty.kill("SIGKILL");
+    if (!this.#isOver) {
+      this.#reason = "killed";
+      this.#pty.kill("SIGKILL");
+    }
     return this.ended;
   }
 

@@ -22,6 +22,11 @@ export class Transcript extends EventEmitter<{ change: [] }> {
     return this.#text;
   }
 
+  /** Its end. */
+  get last(): string {
+    return this.#text.slice(-endLength);
+  }
+
   add(text: string): void {
     const all = this.#rest + text;
     const whole = all.replace(unfinished, "");
@@ -47,8 +52,7 @@ export class Transcript extends EventEmitter<{ change: [] }> {
       }
       if (this.#isOver || timeout.aborted) {
         const why = this.#isOver ? "the machine has ended" : `not within ${timeoutMs} ms`;
-        const last = this.#text.slice(-endLength);
-        throw new Error(`the console did not show ${pattern}: ${why}; it shows: ${last}`);
+        throw new Error(`the console did not show ${pattern}: ${why}; it shows: ${this.last}`);
       }
       await once(this, "change", { signal: timeout }).catch(() => {}); // looked at once more
     }
