@@ -69,7 +69,7 @@ function parseMounts(mountinfo: string): readonly Mounted[] {
   return found;
 }
 
-/** A path as it is: mountinfo has space, tab, newline and backslash as \ and three octal digits. */
+/** A path as it is: proc(5) has space, tab, newline and backslash as \ and three octal digits. */
 function unescaped(text: string): string {
   const [first = "", ...rest] = text.split("\\");
   const parts = rest.map(
@@ -97,4 +97,10 @@ export function unmountOrder(mountinfo: string): readonly string[] {
     ({ target, type }) => target !== "/" && !kernelTypes.includes(type),
   );
   return others.map(({ target }) => target).reverse();
+}
+
+/** The files and disks of /proc/swaps, whose first line has no path. */
+export function swapPaths(swaps: string): readonly string[] {
+  const paths = swaps.split("\n").map((line) => line.split(" ", 1)[0] ?? "");
+  return paths.filter((path) => path.startsWith("/")).map(unescaped);
 }

@@ -47,6 +47,12 @@ export function restOf(all: readonly Running[], self: number): readonly Running[
   );
 }
 
+/** Whether it asks to be left alone to the end, as what a disk cannot do without does: a daemon of
+ * root's with an @ in front of its command line. */
+export function isSpared(commandLine: string, uid: number): boolean {
+  return uid === 0 && commandLine.startsWith("@");
+}
+
 /** Who is still to be told to end; `told` has the keys of those who were. What one of these has
  * started since, as a script does to put things in order, is left to it while it is there. */
 export function untold(rest: readonly Running[], told: ReadonlySet<string>): readonly Running[] {

@@ -31,7 +31,7 @@ export function main(argv: readonly string[]): number {
   return tellInit(name, asked.level);
 }
 
-/** Into those of the two files that somebody has made. */
+/** Into those of the two files that somebody has made, where they can be written. */
 function writeDown(name: string, what: "boot" | "end"): number {
   const release = sys.readfile("/proc/sys/kernel/osrelease", 256);
   const [seconds] = sys.realtime();
@@ -43,7 +43,7 @@ function writeDown(name: string, what: "boot" | "end"): number {
       appendRecord(name, path, 0, record);
     } catch (error) {
       if (!(error instanceof SysError)) throw error;
-      if (error.errno === errnos.ENOENT) continue;
+      if (error.errno === errnos.ENOENT || error.errno === errnos.EROFS) continue;
       complain(sentence(name, "warning", error.what, reasonOf(error)));
       code = 111;
     }

@@ -6,6 +6,7 @@ import { restKillMs, restLookMs, restSeconds, restWatched } from "../core/limits
 import { errnos, sentence } from "../core/message.ts";
 import {
   type Executable,
+  isSpared,
   keyOf,
   listNames,
   notEnding,
@@ -62,7 +63,13 @@ function listRest(): readonly Running[] {
     const one = typeof stat === "number" ? null : parseRunning(stat);
     if (one !== null) all.push(one);
   }
-  return restOf(all, sys.getpid());
+  return restOf(all, sys.getpid()).filter(({ pid }) => !asksToStay(pid));
+}
+
+function asksToStay(pid: number): boolean {
+  const text = sys.readfile(`/proc/${pid}/cmdline`, procBytes);
+  const owner = sys.stat(`/proc/${pid}`);
+  return typeof text === "string" && typeof owner !== "number" && isSpared(text, owner.uid);
 }
 
 /** Returns when one has ended, and then as many others as end within a moment; or at `until`. */

@@ -9,7 +9,14 @@ import {
   stopSeconds,
 } from "../core/limits.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
-import { deviceLinks, type Mount, missingMounts, mountLine, unmountOrder } from "../core/mounts.ts";
+import {
+  deviceLinks,
+  type Mount,
+  missingMounts,
+  mountLine,
+  swapPaths,
+  unmountOrder,
+} from "../core/mounts.ts";
 import { serviceNames } from "../core/scan.ts";
 import type { Millis } from "../core/time.ts";
 import { close, complain, pipe, tryRead } from "../sys/posix.ts";
@@ -35,10 +42,10 @@ export function services(): string {
   return sys.getenv("SVDIR") || servicesDirectory;
 }
 
-function readMountinfo(): string {
-  const text = sys.readfile("/proc/self/mountinfo", mountinfoBytes);
+function readProc(name: string): string {
+  const text = sys.readfile(`/proc/${name}`, mountinfoBytes);
   if (typeof text === "string") return text;
-  warn("unable to read /proc/self/mountinfo", -text);
+  if (text !== -errnos.ENOENT) warn(`unable to read /proc/${name}`, -text); // a kernel without
   return "";
 }
 
@@ -63,7 +70,7 @@ function begin(): number {
     return failed;
   }
   const began = uptime();
-  for (const missing of missingMounts(readMountinfo())) mount(missing);
+  for (const missing of missingMounts(readProc("self/mountinfo"))) mount(missing);
   for (const [path, target] of deviceLinks) {
     const made = sys.symlink(target, path);
     if (made < 0 && made !== -errnos.EEXIST) warn(`unable to create ${path}`, -made);
@@ -164,9 +171,14 @@ function readLines(fd: number): readonly string[] {
   return text.split("\n").slice(0, -1);
 }
 
-/** What a disk holds is written to it: unmounted, or where something is in the way, read-only. */
+/** What a disk holds is written to it: unmounted, or where something is in the way, read-only. A
+ * file that is swapped to would be. */
 function unmountAll(): void {
-  for (const target of unmountOrder(readMountinfo())) {
+  for (const path of swapPaths(readProc("swaps"))) {
+    const off = sys.swapoff(path);
+    if (off < 0) warn(`unable to swapoff ${path}`, -off);
+  }
+  for (const target of unmountOrder(readProc("self/mountinfo"))) {
     const unmounted = sys.umount(target, 0);
     if (unmounted < 0 && !makeReadOnly(target)) warn(`unable to umount ${target}`, -unmounted);
   }

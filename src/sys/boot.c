@@ -13,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/swap.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -115,6 +116,19 @@ JSValue sys_umount(ARGS) {
 	char *path = path_in(ctx, argv[0], &result);
 	if (!path) return result;
 	result = outcome(ctx, umount2(path, int_in(ctx, argv[1])));
+	give_scratch(ctx, path);
+	return result;
+}
+
+/* swapoff(path) -> 0 | -errno */
+JSValue sys_swapoff(ARGS) {
+	UNUSED_ARGS;
+	errno = EPERM;
+	if (!is_under_us()) return outcome(ctx, -1);
+	JSValue result;
+	char *path = path_in(ctx, argv[0], &result);
+	if (!path) return result;
+	result = outcome(ctx, swapoff(path));
 	give_scratch(ctx, path);
 	return result;
 }

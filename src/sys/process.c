@@ -374,7 +374,9 @@ static int spawn_child(void *data) {
 		if ((fd == i ? fcntl(fd, F_SETFD, 0) : dup2(fd, i)) < 0) goto failed;
 	}
 	if (spawn->session) setsid(); /* cannot fail: a child leads no group */
-	if (spawn->tty) (void)ioctl(0, TIOCSCTTY, *spawn->tty == 't'); /* no terminal is no fault */
+	/* No terminal is no fault. Who has one and ends hangs it up, and what it has left running
+	 * has to outlive that. */
+	if (spawn->tty && ioctl(0, TIOCSCTTY, *spawn->tty == 't') == 0) signal(SIGHUP, SIG_IGN);
 	if (spawn->birth) (void)write_birth(spawn->birth, 0);
 	spawn->failed = "chdir";
 	if (spawn->cwd && chdir(spawn->cwd) < 0) goto failed;

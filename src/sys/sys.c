@@ -194,6 +194,7 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(sync, 1),
 	SYS_CALL(mount, 5),
 	SYS_CALL(umount, 2),
+	SYS_CALL(swapoff, 1),
 	SYS_CALL(reapall, 1),
 	SYS_CALL(canwrite, 2),
 	SYS_CALL(execfn, 0),

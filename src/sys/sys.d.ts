@@ -174,9 +174,10 @@ declare const sys: {
   /** sync(2), and the root read-only, which may take for ever: -ETIMEDOUT after so long. -EPERM but
    * for process 1 of a machine. */
   sync(milliseconds: number): number;
-  /** mount(2); -EPERM unless process 1 runs this executable, as for umount. */
+  /** mount(2); -EPERM unless process 1 runs this executable, as for those below. */
   mount(source: Bytes, target: Bytes, type: Bytes, flags: number, options: Bytes): number;
   umount(path: Bytes, flags: number): number;
+  swapoff(path: Bytes): number;
   /** Reaps every child that has ended and forgets all but those in `mine` (at most 8): [0, pid,
    * wait status, ...], or with a 1 in front when there may be more than one call reaps. */
   reapall(mine: readonly number[]): readonly number[];

@@ -145,6 +145,7 @@ JSValue sys_reboot(ARGS);
 JSValue sys_sync(ARGS);
 JSValue sys_mount(ARGS);
 JSValue sys_umount(ARGS);
+JSValue sys_swapoff(ARGS);
 JSValue sys_reapall(ARGS);
 JSValue sys_canwrite(ARGS);
 JSValue sys_execfn(ARGS);

@@ -3,6 +3,9 @@
 [ -z "$IS_CONTAINER" ] || return 0
 
 rm -f /etc/nologin /forcefsck /fastboot /tmp/.X[0-9]*-lock
+for dir in /tmp/.X11-unix /tmp/.ICE-unix; do
+	[ ! -L "$dir" ] || rm -f "$dir" # a user's, to anywhere
+done
 mkdir -p /run/lock /tmp/.X11-unix /tmp/.ICE-unix
 chmod 1777 /run/lock /tmp /tmp/.X11-unix /tmp/.ICE-unix
 [ -e /var/run ] || ln -s /run /var/run

@@ -4,7 +4,10 @@
 # otherwise.
 if [ -n "$IS_CONTAINER" ]; then seconds=7; else seconds=30; fi
 
-case ${SVWAIT:-none} in *[!0-9]*) ;; *) seconds=$SVWAIT ;; esac
+case ${SVWAIT:-none} in
+*[!0-9]*) ;;
+*) seconds=${SVWAIT#"${SVWAIT%%[!0]*}"} ;; # 08 would be octal
+esac
 
 services=${SVDIR:-/etc/service}
 case $services in /* | ./*) ;; *) services=./$services ;; esac # sv takes other words for names

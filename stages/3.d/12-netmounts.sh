@@ -3,7 +3,27 @@
 # when nobody does any more. A server that does not answer is not waited for.
 [ -z "$IS_CONTAINER" ] || return 0
 
-types=nfs,nfs4,cifs,smb3,ceph,glusterfs,fuse.sshfs
-grep -qE " ($(echo $types | tr , '|')) " /proc/mounts || return 0
-msg "file systems of the network"
-timeout -k 1 20 umount -a -t $types || umount -a -l -t $types
+needy="" # what /etc/fstab says so of
+while read -r device place _ options _; do
+	case $device,$options, in "#"*) ;; *,_netdev,*) needy="$needy $place " ;; esac
+done 2>/dev/null </etc/fstab
+
+set -- # what is mounted, the last one first
+while read -r _ place type _; do
+	case $place,$type in
+	/,* | /usr,*) ;; # what would end them is there
+	*,nfs | *,nfs4 | *,cifs | *,smb3 | *,ceph | *,glusterfs | *,fuse.sshfs) set -- "$place" "$@" ;;
+	*) case $needy in *" $place "*) set -- "$place" "$@" ;; esac ;;
+	esac
+done </proc/mounts
+
+[ $# -eq 0 ] || msg "file systems of the network"
+sleep 20 & # not timeout(1), which would wait for what even KILL does not end
+timer=$!
+{
+	[ $# -eq 0 ] || umount "$@" || : # says what is in use
+	sync                             # that, and disks of the network
+	kill "$timer" 2>/dev/null
+} &
+wait "$timer" 2>/dev/null || :
+[ $# -eq 0 ] || umount -l "$@" 2>/dev/null || : # most are no longer there

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Everything else that runs, but this stage. Refused unless init is in stage 3: then this is not the
-# end of the system, whatever it is, and 50-unmount.sh leaves the disks alone, too.
+# Everything else that runs, but this stage. Where it fails, 50-unmount.sh leaves the disks to init,
+# which can do both by itself.
 if [ -n "$IS_CONTAINER" ]; then seconds=2; else seconds=5; fi
 
 msg "all other processes"

@@ -4,6 +4,7 @@
 [ -z "$IS_CONTAINER" ] || return 0
 [ -e /dev/rtc0 ] && has hwclock || return 0
 
-case $(($(date +%s) - $(cat /sys/class/rtc/rtc0/since_epoch))) in -1 | 0 | 1) return 0 ;; esac
+read -r rtc 2>/dev/null </sys/class/rtc/rtc0/since_epoch || rtc=0 # it may be broken
+case $(($(date +%s) - rtc)) in -1 | 0 | 1) return 0 ;; esac
 msg "clock"
 hwclock -w

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # The disks: unmounted, or read-only where something is in the way.
 [ -z "$IS_CONTAINER" ] || return 0
-[ -n "${IS_ALONE:-}" ] || return 0
+[ -n "${IS_ALONE:-}" ] || exit 111 # the built-in stage 3 ends all others, and unmounts
 
 msg "file systems"
 ! grep -q '^/' /proc/swaps || swapoff -a

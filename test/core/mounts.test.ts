@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { missingMounts, mountLine, unmountOrder } from "../../src/core/mounts.ts";
+import { missingMounts, mountLine, swapPaths, unmountOrder } from "../../src/core/mounts.ts";
 
 /** A line as proc(5) has it. */
 function line(target: string, type: string, optional = ""): string {
@@ -59,6 +59,15 @@ test("unmountOrder() gives paths as they are, not as mountinfo writes them", () 
 
 test("unmountOrder() of what is no mountinfo", () => {
   assert.deepEqual(unmountOrder("\nnonsense - \n1 2 3 / /x\n"), []);
+});
+
+test("swapPaths(): those in files and on disks, as they are", () => {
+  const swaps = `Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority
+/dev/vdb2                               partition\t1048572\t\t0\t\t-2
+/swap\\040file                            file\t\t8188\t\t0\t\t-3
+`;
+  assert.deepEqual(swapPaths(swaps), ["/dev/vdb2", "/swap file"]);
+  assert.deepEqual(swapPaths(""), []);
 });
 
 test("missingMounts() of this very system: none of what is mounted here", () => {

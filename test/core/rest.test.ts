@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import {
+  isSpared,
   keyOf,
   listNames,
   notEnding,
@@ -85,6 +86,13 @@ test("restOf() where parents go round in a circle, or cannot be seen", () => {
   const all = [running(10, { parent: 11 }), running(11, { parent: 10 }), running(12)];
   assert.deepEqual(pidsOf(restOf(all, 10)), [12]);
   assert.deepEqual(pidsOf(restOf([running(12, { parent: 5 })], 12)), []);
+});
+
+test("isSpared(): who has an @ in front, and is root", () => {
+  assert.ok(isSpared("@sbin/mdmon\0md0\0", 0));
+  assert.ok(!isSpared("@sbin/mdmon\0md0\0", 1000));
+  assert.ok(!isSpared("mdmon\0@\0", 0));
+  assert.ok(!isSpared("", 0));
 });
 
 test("untold(): not again, and not what those have started who end", () => {

@@ -89,6 +89,18 @@ test("killall spares its own session", inNamespaces, async (t) => {
   assert.equal(said, "up\nterm\ncode 0\nhelper\n");
 });
 
+test(
+  "killall spares a daemon with an @ in front, and does not wait for it",
+  inNamespaces,
+  async (t) => {
+    const daemon = `trap '${say("daemon")}; exit' TERM; while :; do sleep 0.01; done`;
+    const other = `${say("up")}; exec chpst -b @mdmon sh -c "${daemon}"`;
+    const stage = `trinit killall -w 100; echo code $?; pgrep -fx "@mdmon -c .*" >/dev/null && echo there`;
+    const { said } = await stage3(t, stage, [other, polite]);
+    assert.equal(said, "up\nup\nterm\ncode 0\nthere\n");
+  },
+);
+
 test("killall with nobody left", inNamespaces, async (t) => {
   const { said } = await stage3(t, "trinit killall; echo code $?", []);
   assert.equal(said, "code 0\n");

@@ -1,24 +1,26 @@
-// The parts of stages/1.d that change disks and drivers, one by one, with programs that only tell
+// The parts of stages/1.d and 3.d that change disks and drivers, one by one, with programs that only tell
 // how they were called: nothing else can be found there, so nothing happens to this machine.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { inNamespaces, stageFiles, startNamespace } from "../namespace.ts";
 
 /** Looks on, and changes nothing. */
-const real = ["cat", "grep", "sed", "tail"];
-const tellers = ["fsck", "mount", "trinit", "modprobe", "mdadm"];
+const real = ["cat", "date", "grep", "sed", "sleep", "tail"];
+const tellers = ["fsck", "mount", "trinit", "modprobe", "mdadm", "umount", "sync", "hwclock"];
 
 interface World {
   readonly cmdline?: string;
   /** Shell commands before; /etc and /run are the test's own. */
   readonly before?: string;
+  /** As `before`, once the part is done. */
+  readonly after?: string;
   /** Programs that exit with this, and not with 0. */
   readonly codes?: Readonly<Record<string, number>>;
 }
 
 /** What the part says and calls, and its exit code. */
 async function runPart(t: TestContext, part: string, world: World = {}): Promise<string[]> {
-  const { cmdline = "", before = ":", codes = {} } = world;
+  const { cmdline = "", before = ":", after = ":", codes = {} } = world;
   const stubs = tellers.map((name) => {
     const text = `#!/bin/sh\\necho ${name} "$*"\\nexit ${codes[name] ?? 0}\\n`;
     return `printf '${text}' >/run/stubs/${name}`;
@@ -33,7 +35,10 @@ async function runPart(t: TestContext, part: string, world: World = {}): Promise
     IS_CONTAINER=""
     emergency_shell() { echo "emergency: $*"; }
     trap 'echo "code $?"' EXIT
-    . /etc/runit/1.d/${part}`;
+    . /etc/runit/${part}
+    code=$?; PATH=/bin:/usr/bin
+    ${after}
+    exit "$code"`;
   const inside = await startNamespace(t, {
     pid1: ["sh", "-c", 'sh -c "$0"; exit 0', script],
     runit: stageFiles(),
@@ -81,7 +86,7 @@ const roots: readonly (readonly [string, World, readonly string[]])[] = [
 
 for (const [name, world, expected] of roots) {
   test(`40-root: ${name}`, inNamespaces, async (t) => {
-    assert.deepEqual(await runPart(t, "40-root.sh", { before: fstab, ...world }), expected);
+    assert.deepEqual(await runPart(t, "1.d/40-root.sh", { before: fstab, ...world }), expected);
   });
 }
 
@@ -89,7 +94,7 @@ test("15-modules: names, options, a last line without its end", inNamespaces, as
   const before = `mkdir /etc/modules-load.d
     printf '# a comment\\n\\nloop max_loop=8\\nfuse' >/etc/modules-load.d/a.conf
     printf 'tun\\n' >/etc/modules`;
-  const said = await runPart(t, "15-modules.sh", { before });
+  const said = await runPart(t, "1.d/15-modules.sh", { before });
   assert.deepEqual(said.slice(-4), [
     "modprobe -b loop max_loop=8",
     "modprobe -b fuse",
@@ -99,5 +104,55 @@ test("15-modules: names, options, a last line without its end", inNamespaces, as
 });
 
 test("35-volumes: only where there is a tool for it", inNamespaces, async (t) => {
-  assert.deepEqual(await runPart(t, "35-volumes.sh"), ["mdadm --assemble --scan", "code 0"]);
+  assert.deepEqual(await runPart(t, "1.d/35-volumes.sh"), ["mdadm --assemble --scan", "code 0"]);
+});
+
+test(
+  "65-leftovers: what a link of a user's in /tmp leads to is left alone",
+  inNamespaces,
+  async (t) => {
+    const before = `mount -t tmpfs none /tmp
+    mkdir -m 755 /run/theirs; ln -s /run/theirs /tmp/.X11-unix
+    for name in chmod ln mkdir rm; do ln -s "$(command -v "$name")" /run/stubs; done`;
+    const after = `stat -c '%a %F' /run/theirs /tmp/.X11-unix`;
+    assert.deepEqual(await runPart(t, "1.d/65-leftovers.sh", { before, after }), [
+      "755 directory",
+      "1777 directory",
+      "code 0",
+    ]);
+  },
+);
+
+const mounts = `mount -t tmpfs none /proc
+  printf '%s\\n' '/dev/vda / ext4 rw 0 0' 'nas:/usr /usr nfs4 rw 0 0' \\
+    'nas:/a /a nfs4 rw 0 0' '/dev/sdb /a/b ext4 rw 0 0' '/dev/sdc /c ext4 rw 0 0' >/proc/mounts`;
+
+test(
+  "12-netmounts: types of the network, and what fstab says, innermost first",
+  inNamespaces,
+  async (t) => {
+    const before = `${mounts}
+    printf '%s\\n' '# /dev/sdc /c ext4 _netdev' '/dev/sdb  /a/b ext4 rw,_netdev 0 0' >/etc/fstab
+    echo '/dev/sde /e ext4 _netdev 0 0' >>/etc/fstab`;
+    assert.deepEqual(await runPart(t, "3.d/12-netmounts.sh", { before }), [
+      "umount /a/b /a",
+      "sync ",
+      "umount -l /a/b /a",
+      "code 0",
+    ]);
+  },
+);
+
+test(
+  "12-netmounts: no fstab, nothing of the network: what is written goes out",
+  inNamespaces,
+  async (t) => {
+    const before = "mount -t tmpfs none /proc; : >/proc/mounts; rm -f /etc/fstab";
+    assert.deepEqual(await runPart(t, "3.d/12-netmounts.sh", { before }), ["sync ", "code 0"]);
+  },
+);
+
+test("40-clock: one that cannot be read is set", inNamespaces, async (t) => {
+  const before = "mount -t tmpfs none /sys; mount -t tmpfs none /dev; : >/dev/rtc0";
+  assert.deepEqual(await runPart(t, "3.d/40-clock.sh", { before }), ["hwclock -w", "code 0"]);
 });

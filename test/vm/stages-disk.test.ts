@@ -1,6 +1,7 @@
 // The stages of a machine with Debian on its disk: what they leave there, and what they find there.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { execa } from "execa";
 import type { Image } from "../../vm/image.ts";
 import type { Machine } from "../../vm/qemu.ts";
 import { faultsOf, imageFor, inMachine, start } from "../vm.ts";
@@ -27,6 +28,25 @@ test("an init that was replaced while it ran leaves a clean disk", inMachine, as
   await powerOff(machine);
   assert.doesNotMatch(machine.console.text, /still writable/);
   assert.equal(faultsOf(image.disks[0] ?? ""), null);
+});
+
+test("an init whose executable is gone leaves a clean disk, and no swap", inMachine, async (t) => {
+  const image = await makeImage(t, {
+    "etc/fstab": "/dev/vda / ext4 defaults 0 1\n/swap none swap sw 0 0\n",
+    "etc/runit/1.d/42-swap.sh":
+      "dd if=/dev/zero of=/swap bs=1M count=8\nchmod 600 /swap\nmkswap /swap\n",
+  });
+  const machine = await start(t, image);
+  await machine.login();
+  const left = `setsid sh -c 'trap "echo told >/var/left; exit" TERM
+    : >/run/left; while :; do sleep 0.1; done' & until [ -e /run/left ]; do sleep 0.1; done`;
+  assert.equal((await machine.run(left)).code, 0);
+  machine.type("mv /sbin/trinit /sbin/gone; kill -USR1 1\n");
+  assert.equal(await machine.ended, "power off");
+  const [disk = ""] = image.disks;
+  assert.doesNotMatch(machine.console.text, /unable to (mount|swapoff)/);
+  assert.equal(faultsOf(disk), null);
+  assert.equal((await execa("debugfs", ["-R", "cat /var/left", disk])).stdout, "told");
 });
 
 test("who and last know when the system has run", inMachine, async (t) => {

@@ -85,6 +85,15 @@ test("Ctrl-C ends what hangs in stage 1, and the boot goes on", inMachine, async
   await machine.login();
 });
 
+test("what stage 1 has left in the background goes on", inMachine, async (t) => {
+  const machine = await bootWith(t, {
+    "etc/runit/1.d/98-left.sh": "sleep 100000 &\necho $! >/run/left\n",
+  });
+  await machine.login();
+  const { output } = await machine.run("tr '\\0' ' ' <\"/proc/$(cat /run/left)/cmdline\"");
+  assert.match(output, /^(busybox )?sleep 100000 $/);
+});
+
 /** A service that tells the console that it ends, a moment after it was told to. */
 function teller(name: string): string {
   return `#!/bin/sh
