@@ -123,7 +123,8 @@ test("what a killed client has heard is not left after it", inNetworks, async (t
   });
   await network.serveDhcp(lease);
   await network.run("sv", "o", "dhcp_eth0");
-  const fifo = await fs.promises.open(`${network.service("dhcp_eth0")}/conf/dns`, "w"); // its handler reads
+  const dns = `${network.service("dhcp_eth0")}/conf/dns`;
+  const fifo = await fs.promises.open(dns, "w"); // the handler reads
   await network.run("sv", "kill", "dhcp_eth0");
   await network.rests("dhcp_eth0");
   await fifo.close();
