@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { type TestContext, test } from "node:test";
-import { waitForFile } from "../harness.ts";
+import { commandLine, eventually, processesOf, waitForFile } from "../harness.ts";
 import { inNetworks, type Network, type NetworkOptions, startNetwork } from "../network.ts";
 
 const lease = ["option subnet 255.255.255.0", "option router 10.9.0.1", "option dns 10.9.0.1"];
@@ -102,3 +102,34 @@ test(
     await network.sees("-4 addr show dev eth0", (text) => text.includes("10.9.0.50/24"));
   },
 );
+
+test("an mtu that would end IPv6 is not taken from a server", inNetworks, async (t) => {
+  const network = await startNetwork(t, {
+    services: { fw: "fw", dhcp_eth0: "dhcp_IF" },
+    files: { "dhcp_eth0/down": "" },
+  });
+  await network.serveDhcp([...lease, "option mtu 576"]);
+  await network.run("sv", "u", "dhcp_eth0");
+  await network.sees("-4 addr show dev eth0", (text) => text.includes("10.9.0.50/24"));
+  await network.rests("fw");
+  assert.match((await network.run("/sbin/ip", "link", "show", "eth0")).stdout, / mtu 1500 /);
+});
+
+test("what a killed client has heard is not left after it", inNetworks, async (t) => {
+  const network = await startNetwork(t, {
+    services: { fw: "fw", dhcp_eth0: "dhcp_IF" },
+    files: { "dhcp_eth0/down": "", "dhcp_eth0/conf/metric": "7" },
+    prepare: "mkfifo /etc/service/dhcp_eth0/conf/dns",
+  });
+  await network.serveDhcp(lease);
+  await network.run("sv", "o", "dhcp_eth0");
+  const dns = `${network.service("dhcp_eth0")}/conf/dns`;
+  const fifo = await fs.promises.open(dns, "w"); // the handler reads
+  await network.run("sv", "kill", "dhcp_eth0");
+  await network.rests("dhcp_eth0");
+  await fifo.close();
+  const handlers = (): boolean =>
+    processesOf(t).some((pid) => /handler|ipconf/.test(commandLine(pid)));
+  await eventually("no handler any more", () => !handlers());
+  assert.ok(!fs.existsSync(network.place("run/service/fw/eth0:dhcp.ipconf")));
+});

@@ -5,7 +5,7 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { type Console, openTerminal } from "../../src/client/console.ts";
 import { status } from "../../src/client/index.ts";
-import { eventually, Lines } from "../harness.ts";
+import { commandLine, eventually, Lines, processesOf } from "../harness.ts";
 import { filesOf, inNamespaces, type Namespace, startNamespace } from "../namespace.ts";
 import { isUp } from "../tree.ts";
 
@@ -112,4 +112,13 @@ test("a getty waits for its terminal, and says so once", asRoot, async (t) => {
     isBusybox: true,
   });
   await inside.stderr.waitFor(/^getty_tty99: waiting for \/dev\/tty99$/);
+});
+
+test("a getty that is stopped while it waits leaves nothing behind", inNamespaces, async (t) => {
+  const services = { getty_tty99: filesOf("sv/getty_tty1") };
+  const inside = await startNamespace(t, { pid1: ["init"], runit: {}, services, isBusybox: true });
+  const sleeps = (): boolean => processesOf(t).some((pid) => /^sleep 5/.test(commandLine(pid)));
+  await eventually("its pause", sleeps);
+  assert.equal((await inside.run("sv", "-w", "9", "stop", "getty_tty99")).code, 0);
+  assert.ok(!sleeps());
 });

@@ -16,6 +16,13 @@ for (const name of templates) {
   });
 }
 
+/** Leaves a line in a file for each ping that was answered. */
+const wrapPing = `cat >/usr/local/sbin/ping <<'END'
+#!/bin/sh
+/bin/busybox ping "$@" && echo answered >>/run/answers
+END
+chmod +x /usr/local/sbin/ping`;
+
 test("a router that does not answer starts dhcp anew", inNetworks, async (t) => {
   const network = await startNetwork(t, {
     services: { fw: "fw", dhcp_eth0: "dhcp_IF", dhcp_eth0_pinger: "dhcp_IF_pinger" },
@@ -26,15 +33,34 @@ test("a router that does not answer starts dhcp anew", inNetworks, async (t) => 
       "dhcp_eth0_pinger/conf/misses": "2",
       "fw/conf/eth0.ipconf/ip": "10.9.0.2/24",
     },
-    isBusybox: true,
+    prepare: wrapPing,
   });
   await isUp(network.service("dhcp_eth0"));
   await network.run("/etc/service/fw/ipconf", "eth0:dhcp", "router=10.9.0.1");
-  await network.sees("neigh show 10.9.0.1", (text) => text.includes("REACHABLE")); // it was pinged
+  await waitForFile(network.place("run/answers"), (text) => text !== "");
   assert.ok(!fs.existsSync(network.place("run/ended")));
   await network.inLan("ip", "link", "set", "wire", "down");
   await waitForLog(network, "dhcp_eth0_pinger", /^10.9.0.1 has not answered 2 times$/);
   await waitForFile(network.place("run/ended"));
+});
+
+test("a router that has never answered starts nothing anew", inNetworks, async (t) => {
+  const network = await startNetwork(t, {
+    services: { fw: "fw", dhcp_eth0: "dhcp_IF", dhcp_eth0_pinger: "dhcp_IF_pinger" },
+    files: {
+      "dhcp_eth0/run": "#!/bin/sh\nexec sleep 600\n",
+      "dhcp_eth0_pinger/conf/seconds": "0.1",
+      "dhcp_eth0_pinger/conf/misses": "2",
+    },
+    prepare: `printf '#!/bin/sh\\necho >>/run/misses\\nexit 1\\n' >/usr/local/sbin/ping
+      chmod +x /usr/local/sbin/ping`,
+  });
+  const { pid } = await isUp(network.service("dhcp_eth0"));
+  await network.run("/etc/service/fw/ipconf", "eth0:dhcp", "router=10.9.0.1");
+  await waitForFile(network.place("run/misses"), (text) => text.length > 5);
+  assert.equal((await isUp(network.service("dhcp_eth0"))).pid, pid);
+  const log = `${network.service("dhcp_eth0_pinger")}/log/main/current`;
+  assert.equal(fs.readFileSync(log, "latin1"), "");
 });
 
 test("a pinger that is stopped leaves nothing behind", inNetworks, async (t) => {

@@ -142,7 +142,11 @@ for (const name of ["dropbear", "inetd", "ntpd", "sshd", "udevd"]) {
 
 test("p_log and w_log show a log, the old first", inNamespaces, async (t) => {
   const run = "#!/bin/sh\nwhile read -r line; do echo $line; done <orders\n";
-  const files = { "run!": run, "log/main/@400000000000000000000000.s": "old\n" };
+  const files = {
+    "run!": run,
+    "log/main/@400000000000000000000000.s": "old\n",
+    "log/main/@400000000000000000000001.u": "of the crash\n",
+  };
   const inside = await startService(t, "cron", files, {
     prepare: "mkfifo /etc/service/cron/orders",
     env: { PAGER: "cat" },
@@ -151,9 +155,53 @@ test("p_log and w_log show a log, the old first", inNamespaces, async (t) => {
   t.after(() => orders.close());
   await orders.write("first\n");
   await waitForLog(inside, "cron", / first\n/);
-  assert.match((await inside.run("/etc/service/cron/p_log")).stdout, /^old\n\S+ first\n$/);
+  assert.match(
+    (await inside.run("/etc/service/cron/p_log")).stdout,
+    /^old\nof the crash\n\S+ first\n$/,
+  );
   const watching = inside.start("/etc/service/cron/w_log");
   await watching.stdout.waitFor(/ first$/);
   await orders.write("second\n");
   await watching.stdout.waitFor(/ second$/);
+});
+
+test("httpd says that its root is empty, and stays down", asRoot, async (t) => {
+  const inside = await startService(t, "httpd", { "conf/root": "" }, { console: true });
+  await waitForLog(inside, "httpd", / httpd: conf\/root is empty\n/);
+  const dir = inside.service("httpd");
+  await until(dir, ({ state, want }) => state === "down" && want === "down", deadlineMs);
+});
+
+test("syslog that has never run leaves the socket of another", asRoot, async (t) => {
+  const run = "#!/bin/sh\nsv once .\nexit 100\n";
+  const options = { console: true, prepare: ": >/dev/log" };
+  const inside = await startService(t, "syslog", { "run!": run }, options);
+  const dir = inside.service("syslog");
+  await until(dir, ({ state, want }) => state === "down" && want === "down", deadlineMs);
+  assert.equal((await inside.run("test", "-e", "/dev/log")).code, 0);
+});
+
+for (const name of ["dropbear", "sshd"]) {
+  test(`${name} that is not there is not ready, whatever its file says`, asRoot, async (t) => {
+    const prepare = `: >/run/${name}.pid`;
+    const inside = await startService(t, name, { down: "" }, { prepare });
+    const dir = inside.service(name);
+    await until(dir, ({ state, supervised }) => supervised && state === "down", deadlineMs);
+    const check = `cd /etc/service/${name} && exec ./check`;
+    assert.equal((await inside.run("sh", "-c", check)).code, 1);
+  });
+}
+
+/** Stand-ins of udev: what is called goes to a file, and udevd answers once it runs. */
+const standInUdev = `
+  printf '#!/bin/sh\\n: >/run/answers\\nexec sleep 600\\n' >/usr/local/sbin/udevd
+  printf '#!/bin/sh\\n%s\\n%s\\n' '[ "$2" != --ping ] || exec test -e /run/answers' \\
+    'echo "$@" >>/run/calls' >/usr/local/sbin/udevadm
+  chmod +x /usr/local/sbin/udevd /usr/local/sbin/udevadm`;
+
+test("udevd hears again what was plugged in before it answered", asRoot, async (t) => {
+  const inside = await startService(t, "udevd", {}, { prepare: standInUdev });
+  const calls = path.join(inside.etc, "../run/calls");
+  const said = await waitForFile(calls, (text) => text.includes("trigger"));
+  assert.equal(said, "control --exit\ntrigger --initialized-nomatch --action=add\n");
 });
