@@ -39,6 +39,8 @@ export const defaultServices: readonly string[] = ["getty_ttyS0"];
 
 /** What the machine that QEMU makes needs: the buses, the disk, the network, the power button. */
 const modules = ["virtio_pci", "virtio_blk", "virtio_net", "button", "evdev", "nf_tables"];
+/** What is there, too, for whoever loads it. */
+const otherModules = ["loop"];
 
 /** Of the Debian system on the disk, beside the minimal one. */
 const packages = [
@@ -285,7 +287,9 @@ async function putModules(tree: string, all: string): Promise<void> {
       }),
   );
   const directory = path.join(tree, "lib/modules", version);
-  for (const file of new Set(modules.flatMap((name) => index.get(name) ?? []))) {
+  for (const file of new Set(
+    [...modules, ...otherModules].flatMap((name) => index.get(name) ?? []),
+  )) {
     const target = path.join(directory, file);
     fs.mkdirSync(path.dirname(target), { recursive: true });
     fs.copyFileSync(path.join(all, file), target);

@@ -50,10 +50,11 @@ test("a machine with disks, swap and much that runs, after poweroff", inMachine,
   await machine.login();
   assert.match((await machine.run("cat /proc/swaps")).output, /^\/swap /m);
   assert.match((await machine.run("grep /mnt /proc/mounts")).output, /^\/dev\/vdb \/mnt ext4 rw/);
-  // A file system in a file of another one.
-  await machine.run(
-    "truncate -s 8M /mnt/file; mke2fs -q /mnt/file; mount -o loop /mnt/file /media",
-  );
+  // A file system in a file of another one, and a file that is only a disk.
+  await machine.run("modprobe loop; truncate -s 8M /mnt/file /mnt/disk; mke2fs -q /mnt/file");
+  assert.equal((await machine.run("mount -o loop /mnt/file /media")).code, 0);
+  await machine.run("losetup -f /mnt/disk");
+  assert.match((await machine.run("cat /sys/block/loop*/loop/backing_file")).output, /disk/);
   await machine.run(`${byHand}\n${busy}`);
   await machine.run("until [ -e /mnt/busy ]; do sleep 0.1; done; echo unwritten >/mnt/last");
   await machine.run("until grep first /var/log/words/current; do sleep 0.1; done");
