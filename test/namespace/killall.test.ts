@@ -95,7 +95,8 @@ test(
   async (t) => {
     const daemon = `trap '${say("daemon")}; exit' TERM; while :; do sleep 0.01; done`;
     const other = `${say("up")}; exec chpst -b @mdmon sh -c "${daemon}"`;
-    const stage = `trinit killall -w 100; echo code $?; pgrep -fx "@mdmon -c .*" >/dev/null && echo there`;
+    const there = 'pgrep -fx "@mdmon -c .*" >/dev/null && echo there';
+    const stage = `trinit killall -w 100; echo code $?; ${there}`;
     const { said } = await stage3(t, stage, [other, polite]);
     assert.equal(said, "up\nup\nterm\ncode 0\nthere\n");
   },

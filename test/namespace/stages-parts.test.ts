@@ -1,5 +1,6 @@
-// The parts of stages/1.d and 3.d that change disks and drivers, one by one, with programs that only tell
-// how they were called: nothing else can be found there, so nothing happens to this machine.
+// The parts of stages/1.d and 3.d that change disks and drivers, one by one, with programs that
+// only tell how they were called: nothing else can be found there, so nothing happens to this
+// machine.
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { inNamespaces, stageFiles, startNamespace } from "../namespace.ts";
