@@ -4,13 +4,13 @@
 //   memory      what init, runsvdir and ten services with loggers take in the guest, beside runit
 //   endurance   boots and power-offs of one disk in a row: none hangs, none leaves it unclean
 // ROUNDS: boots of each kind (5). BOOTS: those of endurance (50).
-import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import type { Files } from "../../vm/files.ts";
 import { type Image, type ImageOptions, makeDisk, makeInitramfs, scratch } from "../../vm/image.ts";
 import { type Machine, startMachine } from "../../vm/qemu.ts";
 import { median } from "../bench.ts";
+import { faultsOf } from "../vm.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const rounds = Number(process.env.ROUNDS ?? 5);
@@ -157,9 +157,9 @@ async function endurance(): Promise<void> {
     await machine.login();
     machine.type("poweroff\n");
     const end = await machine.ended;
-    const { status, stdout } = spawnSync("e2fsck", ["-fn", `${image.disks[0]}`]);
+    const faults = faultsOf(`${image.disks[0]}`);
     if (end !== "power off") throw new Error(`boot ${boot}: ${end}: ${machine.console.text}`);
-    if (status !== 0) throw new Error(`boot ${boot}: the file system is not clean: ${stdout}`);
+    if (faults !== null) throw new Error(`boot ${boot}: the disk is not clean: ${faults}`);
     process.stdout.write(`\r${boot} boots and power-offs, every file system clean`);
   }
   process.stdout.write("\n");
