@@ -133,3 +133,20 @@ test("what a killed client has heard is not left after it", inNetworks, async (t
   await eventually("no handler any more", () => !handlers());
   assert.ok(!fs.existsSync(network.place("run/service/fw/eth0:dhcp.ipconf")));
 });
+
+// A quick server's lease may be there before runsv has written down who the client is.
+test("a lease is taken, whatever supervise/pid says", inNetworks, async (t) => {
+  const client = `#!/bin/sh
+: >supervise/pid
+while [ "$1" != -s ]; do shift; done
+ip=10.9.0.9 mask=24 "$2" bound
+exec sleep 600
+`;
+  const network = await startNetwork(t, {
+    services: { fw: "fw", dhcp_eth0: "dhcp_IF" },
+    files: { "dhcp_eth0/down": "" },
+    prepare: `printf '%s' '${client}' >/usr/local/sbin/udhcpc; chmod +x /usr/local/sbin/udhcpc`,
+  });
+  await network.run("sv", "u", "dhcp_eth0");
+  await network.sees("-4 addr show dev eth0", (text) => text.includes("10.9.0.9/24"));
+});
