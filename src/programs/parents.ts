@@ -1,19 +1,18 @@
 // Whose child a process is, that a record names and we have not started: who has a parent to watch
 // it needs no other.
-import { leadingNumber } from "../core/args.ts";
+import { parseRunning, type Running } from "../core/rest.ts";
 import { readIfThere } from "../sys/posix.ts";
 
 const statBytes = 1024;
 
-/** Fields of proc(5)'s stat from the third on; [] when there is no such process, or a dead one. */
-export function statOf(pid: number): readonly string[] {
-  const stat = readIfThere(`/proc/${pid}/stat`, statBytes) ?? "";
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields.length < 20 || fields[0] === "Z" || fields[0] === "X" ? [] : fields;
+/** Null when there is no such process, or a dead one. */
+export function runningOf(pid: number): Running | null {
+  const found = parseRunning(readIfThere(`/proc/${pid}/stat`, statBytes) ?? "");
+  return found === null || found.isZombie ? null : found;
 }
 
 function parentOf(pid: number): number {
-  return leadingNumber(statOf(pid)[1] ?? "") ?? 0;
+  return runningOf(pid)?.parent ?? 0;
 }
 
 /** The process's parent, if that is a program of this name; 0: it is not. One that we are below
@@ -23,5 +22,5 @@ export function parentCalled(name: string, pid: number): number {
   for (let above = sys.getpid(); above > 0; above = parentOf(above)) {
     if (above === parent) return 0;
   }
-  return readIfThere(`/proc/${parent}/comm`, statBytes) === `${name}\n` ? parent : 0;
+  return runningOf(parent)?.name === name ? parent : 0;
 }

@@ -3,7 +3,7 @@
 // No process but its parent hears how it ends; that it has ended, pidfd tells.
 import { adoptedWatched } from "../core/limits.ts";
 import { close, isLocked } from "../sys/posix.ts";
-import { parentCalled, statOf } from "./parents.ts";
+import { parentCalled, runningOf } from "./parents.ts";
 
 /** A runsv that another one has forked. */
 export interface Adopted {
@@ -31,7 +31,7 @@ export function adopt(pid: number, watched: number, key: string): Adopted | null
   if (typeof home === "number" || typeof there === "number") return null;
   if (`${there.dev}:${there.ino}` !== key) return null;
   const pidfd = watched < adoptedWatched ? Math.max(-1, sys.pidfd_open(pid)) : -1;
-  const adopted = { pid, pidfd, start: statOf(pid)[19] ?? "" };
+  const adopted = { pid, pidfd, start: runningOf(pid)?.start ?? "" };
   if (sys.living(recordIn(home)) === pid) return adopted;
   release(adopted); // it has ended in between, and this may be somebody else's number
   return null;
@@ -40,7 +40,7 @@ export function adopt(pid: number, watched: number, key: string): Adopted | null
 /** True once it has ended. Where no pidfd can be had, who began when it did is still it: its record
  * may be gone with the directory. */
 export function hasEnded({ pid, pidfd, start }: Adopted): boolean {
-  if (pidfd < 0) return statOf(pid)[19] !== start;
+  if (pidfd < 0) return runningOf(pid)?.start !== start;
   const ready = sys.poll([pidfd], 0);
   return typeof ready !== "number" && ready.length > 0;
 }

@@ -107,13 +107,19 @@ JSValue sys_mount(ARGS) {
 	return result;
 }
 
+/* As path_in, of who is under us alone. */
+static char *guarded_path(JSContext *ctx, JSValueConst value, JSValue *result) {
+	errno = EPERM;
+	if (is_under_us()) return path_in(ctx, value, result);
+	*result = outcome(ctx, -1);
+	return NULL;
+}
+
 /* umount(path, flags) -> 0 | -errno */
 JSValue sys_umount(ARGS) {
 	UNUSED_ARGS;
-	errno = EPERM;
-	if (!is_under_us()) return outcome(ctx, -1);
 	JSValue result;
-	char *path = path_in(ctx, argv[0], &result);
+	char *path = guarded_path(ctx, argv[0], &result);
 	if (!path) return result;
 	result = outcome(ctx, umount2(path, int_in(ctx, argv[1])));
 	give_scratch(ctx, path);
@@ -123,10 +129,8 @@ JSValue sys_umount(ARGS) {
 /* swapoff(path) -> 0 | -errno */
 JSValue sys_swapoff(ARGS) {
 	UNUSED_ARGS;
-	errno = EPERM;
-	if (!is_under_us()) return outcome(ctx, -1);
 	JSValue result;
-	char *path = path_in(ctx, argv[0], &result);
+	char *path = guarded_path(ctx, argv[0], &result);
 	if (!path) return result;
 	result = outcome(ctx, swapoff(path));
 	give_scratch(ctx, path);
