@@ -91,6 +91,10 @@ export const stage3LimitMs = 300_000;
 export const stopSeconds = 30;
 /** The same in a container: its engine kills everything after 10, the rest wants to end, too. */
 export const stopContainerSeconds = 7;
+/** What the main process of a container gets between TERM and KILL: as the services. */
+export const mainKillMs = 7000;
+/** How long services may take to come up before the main process is started without them. */
+export const mainWaitMs = 10_000;
 /** What all other processes get between TERM and KILL, in seconds. */
 export const restSeconds = 5;
 /** The same in a container. */
