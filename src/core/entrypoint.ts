@@ -32,7 +32,7 @@ export interface Entrypoint {
   readonly isVerbose: boolean;
 }
 
-export const entrypointUsage = `usage: trinit entrypoint [options] [--] [command [args]]
+export const usage = `usage: trinit entrypoint [options] [--] [command [args]]
   one process or many:
     -e, --success code      this exit code of the command counts as 0
     -g, --group             signals go to the command's process group

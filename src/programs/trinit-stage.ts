@@ -17,13 +17,11 @@ import {
   swapPaths,
   unmountOrder,
 } from "../core/mounts.ts";
-import { serviceNames } from "../core/scan.ts";
+import { serviceNames, servicesDirectory } from "../core/scan.ts";
 import type { Millis } from "../core/time.ts";
 import { close, complain, pipe, tryRead } from "../sys/posix.ts";
 import { openOk } from "./sv-service.ts";
 import { endRest, whyNotEnding, whyNotUnderInit } from "./trinit-killall.ts";
-
-export const servicesDirectory = "/etc/service";
 
 /** When the parts of stage 1 began, for `trinit bootchart`. */
 export const timesFile = "/run/runit/times";

@@ -1,12 +1,13 @@
 // trinit: what belongs to no single program: help, version, installation, and what the stages
 // need. `trinit NAME ...` for the programs themselves is host.c's, which never comes here.
-import { type Applet, allNames, applets } from "../applets.ts";
+import { type Applet, allNames, applets, subcommands } from "../applets.ts";
 import { sentence } from "../core/message.ts";
+import { servicesDirectory } from "../core/scan.ts";
 import { complain, readlink, reasonOf, SysError, writeAll } from "../sys/posix.ts";
 import { bootchart } from "./trinit-bootchart.ts";
 import { install } from "./trinit-install.ts";
 import { killall } from "./trinit-killall.ts";
-import { servicesDirectory, stage } from "./trinit-stage.ts";
+import { stage } from "./trinit-stage.ts";
 
 export const usage = `usage: trinit help [name] | info | --version | name [args]
        trinit install [--init] [--share dir] dir | stage 1|2|3 | killall [-w seconds] | bootchart`;
@@ -82,6 +83,10 @@ export function main(argv: readonly string[]): number {
     const code = run(argv);
     if (code !== null) return code;
     complain(usage);
+    const [, word] = argv;
+    if (word !== undefined && !Object.hasOwn(subcommands, word)) {
+      complain(`trinit: there is no program ${word}; a command: trinit entrypoint ${word}`);
+    }
     return wrongCall;
   } catch (error) {
     const what = error instanceof SysError ? error.what : "fault in the program";

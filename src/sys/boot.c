@@ -25,14 +25,25 @@
 /* The inode of the initial PID namespace, which the kernel has given a number of its own. */
 #define INITIAL_PID_NAMESPACE 0xEFFFFFFCu
 
-/* True in the PID namespace of the machine itself. Remembered, since /proc may be unmounted when
- * the machine ends; without /proc from the beginning on nobody can know, and it is false. */
-static int is_machine(void) {
+/* 1 in the PID namespace of the machine itself, 0 in any other. Remembered, since /proc may be
+ * unmounted when the machine ends; without /proc from the beginning on nobody can know: -1. */
+static int known_machine(void) {
 	static int known = -1;
 	struct stat st;
 	if (known < 0 && stat("/proc/self/ns/pid", &st) == 0)
 		known = st.st_ino == INITIAL_PID_NAMESPACE;
-	return known == 1;
+	return known;
+}
+
+static int is_machine(void) {
+	return known_machine() == 1;
+}
+
+int is_container(void) {
+#ifdef TRINIT_FAULTS
+	if (fault_armed("machine")) return 0;
+#endif
+	return known_machine() == 0;
 }
 
 /* True for the first process, and for one whose first process runs this executable: a mount by
@@ -199,6 +210,21 @@ static long seconds_now(void) {
 	return now.tv_sec;
 }
 
+/* become(argv) -> -errno */
+JSValue sys_become(ARGS) {
+	UNUSED_ARGS;
+	extern char **environ;
+	char **words = strings_in(ctx, argv[0]);
+	if (!words) return JS_EXCEPTION;
+	signal(SIGPIPE, start.sigpipe);
+	execve("/proc/self/exe", words, environ);
+	execve((const char *)getauxval(AT_EXECFN), words, environ);
+	JSValue result = outcome(ctx, -1);
+	signal(SIGPIPE, SIG_IGN);
+	give_strings(ctx, words);
+	return result;
+}
+
 /* This executable once more, as the same process: whatever runs goes on. */
 static void start_over(void) {
 	char at[24];
@@ -284,8 +310,11 @@ JSValue sys_remember(ARGS) {
 void remember_call(int argc, char **argv) {
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
 	snprintf(called_as, sizeof called_as, "%s", slash ? slash + 1 : argc > 0 ? argv[0] : "init");
-	if (getpid() != 1 || argc < 4 || strcmp(argv[1], "--resumed") != 0) return;
-	faulted_at = atol(argv[3]);
+	int is_resumed = argc > 3 && strcmp(argv[1], "--resumed") == 0;
+	int is_next = is_resumed || (argc > 1 && strcmp(argv[1], "--entrypoint") == 0);
+	if (getpid() != 1 || !is_next) return;
 	sigemptyset(&start.mask); /* what is blocked or ignored is the predecessor's doing */
+	if (!is_resumed) return;
+	faulted_at = atol(argv[3]);
 	start.sigpipe = SIG_DFL;
 }

@@ -60,10 +60,33 @@ JSValue sys_subreaper(ARGS) {
 	return outcome(ctx, prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
 }
 
+/* parentdeath(signal) -> 0 | -errno */
+JSValue sys_parentdeath(ARGS) {
+	UNUSED_ARGS;
+	return outcome(ctx, prctl(PR_SET_PDEATHSIG, int_in(ctx, argv[0]), 0, 0, 0));
+}
+
+/* The terminal of our session, if `from` is in its foreground, is given to `to`. Signals are blocked:
+ * who is in the background would be stopped for it. */
+static int hand_terminal(pid_t from, pid_t to) {
+	pid_t foreground;
+	int fd = 0;
+	while (fd < 3 && ioctl(fd, TIOCGPGRP, &foreground) < 0) fd++;
+	if (fd < 3 && foreground == from) return ioctl(fd, TIOCSPGRP, &to);
+	errno = fd < 3 ? EPERM : ENOTTY;
+	return -1;
+}
+
+/* foreground(from, to) -> 0 | -errno */
+JSValue sys_foreground(ARGS) {
+	UNUSED_ARGS;
+	pid_t from = int_in(ctx, argv[0]), to = int_in(ctx, argv[1]);
+	return outcome(ctx, hand_terminal(from ? from : getpgrp(), to ? to : getpgrp()));
+}
+
 void restore_signals(void) {
 	sigset_t mask = start.mask;
-	for (int number = 1; number < NSIG; number++)
-		if (sigismember(&handled, number) == 1) sigdelset(&mask, number);
+	SIGNAL_BITS(&mask) &= ~SIGNAL_BITS(&handled);
 	signal(SIGPIPE, start.sigpipe);
 	kernel_sigmask(&mask, NULL);
 }
@@ -71,6 +94,8 @@ void restore_signals(void) {
 void kernel_sigmask(const sigset_t *mask, sigset_t *before) {
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, before, 8);
 }
+
+static const sigset_t all_signals = {{-1UL}};
 
 #define FORK_MAX 1000 /* limits.ts: servicesMax */
 
@@ -223,7 +248,7 @@ static int compare_ints(const void *a, const void *b) {
 	return *(const int *)a - *(const int *)b;
 }
 
-int has_forked; /* true of who has forked supervisors, and is none itself */
+int keeps_heap;
 static int is_forked;
 
 /* In the child: what it keeps open, its title, and then main(index), whose exit code is its. The
@@ -231,7 +256,7 @@ static int is_forked;
  * before is read then, and does not end a supervisor before it has begun. */
 static void run_forked(JSContext *ctx, JSValueConst *argv, int index) {
 	int keep[4];
-	is_forked = 1, has_forked = 0;
+	is_forked = 1, keeps_heap = 0;
 	JSValue words = JS_GetPropertyUint32(ctx, argv[1], (uint32_t)index);
 	JSValue fds = JS_GetPropertyUint32(ctx, argv[2], (uint32_t)index);
 	int count = length_in(ctx, fds) < 4 ? length_in(ctx, fds) : 4;
@@ -254,7 +279,7 @@ JSValue sys_fork(ARGS) {
 	if (count < 1 || count > FORK_MAX) return engine_throw_type(ctx, "fork of %d children", count);
 	pid_t pids[count]; /* no more than needed: this frame stays as long as a child */
 	heap_freeze();
-	has_forked = !is_forked;
+	keeps_heap |= !is_forked;
 	for (int i = 0; i < count; i++) {
 		errno = EAGAIN;
 #ifdef TRINIT_FAULTS
@@ -277,7 +302,8 @@ struct spawn {
 	char *path, **argv, **env, *cwd, *birth;
 	int fds[SPAWN_FDS];
 	int fd_count;
-	int session;
+	int session, foreground;
+	pid_t group; /* the one before `foreground` */
 	char *tty;
 	const char *failed; /* the call that failed in the child, which shares our memory */
 	int error;
@@ -361,6 +387,11 @@ JSValue sys_birth(ARGS) {
 /* From clone to exec: only async-signal-safe calls, no memory but the stack. */
 static int spawn_child(void *data) {
 	struct spawn *spawn = data;
+	if (spawn->foreground) {
+		spawn->group = getpgrp();
+		setpgid(0, 0); /* cannot fail: a child leads no session */
+		hand_terminal(spawn->group, getpid());
+	}
 	restore_signals();
 	spawn->failed = "dup2";
 	for (int i = 0; i < spawn->fd_count; i++) { /* out of the way of the targets first */
@@ -384,6 +415,10 @@ static int spawn_child(void *data) {
 	execve(spawn->path, spawn->argv, spawn->env);
 failed:
 	spawn->error = errno;
+	if (spawn->foreground) {
+		kernel_sigmask(&all_signals, NULL);
+		hand_terminal(getpid(), spawn->group);
+	}
 	_exit(127);
 }
 
@@ -434,6 +469,7 @@ static int spawn_in(JSContext *ctx, JSValueConst object, struct spawn *spawn) {
 	JS_FreeValue(ctx, args);
 	JS_FreeValue(ctx, fds);
 	spawn->session = flag_in(ctx, object, "session");
+	spawn->foreground = flag_in(ctx, object, "foreground");
 	if (!spawn->argv || optional_in(ctx, object, "path", &spawn->path) < 0 ||
 	    optional_in(ctx, object, "cwd", &spawn->cwd) < 0 ||
 	    optional_in(ctx, object, "birth", &spawn->birth) < 0 ||
@@ -446,21 +482,20 @@ static int spawn_in(JSContext *ctx, JSValueConst object, struct spawn *spawn) {
  * when clone returns, and no page of ours is copied. */
 __attribute__((no_sanitize("address"))) static pid_t spawn_clone(struct spawn *spawn) {
 	char stack[SPAWN_STACK] __attribute__((aligned(16)));
-	sigset_t all, before;
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &before);
+	sigset_t before;
+	kernel_sigmask(&all_signals, &before);
 	pid_t pid = clone(spawn_child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, spawn);
 	int error = errno;
 #ifdef TRINIT_ASAN
 	/* The child never returned from its frames here, so the sanitizer still guards them. */
 	__asan_unpoison_memory_region(stack, sizeof stack);
 #endif
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	kernel_sigmask(&before, NULL);
 	errno = error;
 	return pid;
 }
 
-/* spawn({path, argv, cwd, fds, birth, session?, tty?}) -> pid | [errno, call] */
+/* spawn({path, argv, cwd, fds, birth, session?, tty?, foreground?}) -> pid | [errno, call] */
 JSValue sys_spawn(ARGS) {
 	UNUSED_ARGS;
 	extern char **environ;

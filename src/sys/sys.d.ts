@@ -32,6 +32,8 @@ interface SysSpawn {
   /** With its descriptor 0 as the controlling terminal, if that is one: "free" only where nobody
    * has it, "take" whoever has it, which root may. */
   readonly tty?: "free" | "take" | null;
+  /** In a process group of its own, which gets the terminal if that is ours: foreground(). */
+  readonly foreground?: boolean;
 }
 
 declare const sys: {
@@ -91,9 +93,10 @@ declare const sys: {
    * instead, which is how /proc/self/mountinfo tells of a mount. */
   poll(fds: readonly number[], milliseconds: number): number[] | number;
   /** Blocks these signals and delivers them to a descriptor; programs started later get them
-   * back with their default action. Once per process. */
-  signalfd(signals: readonly number[]): number;
-  /** The numbers that came in, at most 4, [] when there are none. */
+   * back with their default action, or, with `keeps`, ignored where they were. Once per process. */
+  signalfd(signals: readonly number[], keeps?: boolean): number;
+  /** The numbers that came in, at most 4, [] when there are none. What our own writing to a closed
+   * pipe brings about is none. */
   readsignals(fd: number): number[] | number;
   inotify_init(): number;
   /** A watch number, the same for the same inode. */
@@ -142,6 +145,12 @@ declare const sys: {
   pidfd_open(pid: number): number;
   /** Orphaned descendants become our children, and so do services whose runsv was killed. */
   subreaper(): number;
+  /** The signal that we get when our parent ends. */
+  parentdeath(signal: number): number;
+  /** Hands over the terminal, where it is on descriptor 0, 1 or 2, from one process group to
+   * another; 0 is our own. -ENOTTY for none, -EPERM when somebody else is in the foreground. TTOU
+   * has to be among the signals of signalfd(). */
+  foreground(from: number, to: number): number;
   /** What ps shows: the words as the command line, the first as the name. At most 1024 bytes. */
   settitle(words: readonly Bytes[]): number;
   /** Overwrites bytes of the command line that this process was started with; never beyond it. */
@@ -185,6 +194,9 @@ declare const sys: {
   canwrite(fd: number, milliseconds: number): boolean;
   /** The path this executable was started by. */
   execfn(): Bytes;
+  /** Starts this executable over as the same process; the signals that are blocked stay so until
+   * it listens. Returns only when it cannot. */
+  become(argv: readonly Bytes[]): number;
   /** What a successor gets as argv[2], with `--resumed` before it, should the engine fail from
    * now on. At most 127 bytes. Process 1 only. */
   remember(note: Bytes): number;
@@ -229,6 +241,7 @@ declare const sys: {
   readonly LOCK_NB: number;
   readonly LOCK_UN: number;
   readonly WNOHANG: number;
+  readonly WUNTRACED: number;
   /** The size of glibc's records in utmp(5) on this machine. */
   readonly UTMP_BYTES: number;
   readonly RLIMIT_AS: number;

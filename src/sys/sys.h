@@ -20,6 +20,10 @@ extern struct start start;
 /* The signals that signalfd() took over, so that programs we start get them back. */
 extern sigset_t handled;
 
+/* A set as the kernel has it, all 64 signals in a word: libc's calls leave out its own. */
+#define SIGNAL_BITS(set) (*(uint64_t *)(set))
+#define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
+
 /* Every function of `sys` has this shape. */
 #define ARGS JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv
 #define UNUSED_ARGS (void)ctx, (void)this_val, (void)argc, (void)argv
@@ -68,8 +72,9 @@ extern const JSMallocFunctions heap_functions;
 void heap_freeze(void);
 void heap_pack(void);
 void heap_unpack(void);
-/* process.c: who is not to be packed. */
-extern int has_forked;
+/* process.c: who is not to be packed, process 1 and who has forked supervisors: they must not need
+ * memory to wake up where there is none. */
+extern int keeps_heap;
 /* Room for a title, where every process that has one has a page: the kernel shows none that lies
  * beside initialised data. */
 #define TITLE_MAX 1024
@@ -137,6 +142,8 @@ _Noreturn void rescue(const char *why);
 /* False when a line written there would wait for longer. */
 int can_write(int fd, int milliseconds);
 void remember_call(int argc, char **argv);
+/* True in another PID namespace than the machine's; false where there is no /proc to tell. */
+int is_container(void);
 
 /* boot.c */
 JSValue sys_machine(ARGS);
@@ -149,6 +156,7 @@ JSValue sys_swapoff(ARGS);
 JSValue sys_reapall(ARGS);
 JSValue sys_canwrite(ARGS);
 JSValue sys_execfn(ARGS);
+JSValue sys_become(ARGS);
 JSValue sys_remember(ARGS);
 
 /* identity.c */
@@ -170,6 +178,8 @@ JSValue sys_kill(ARGS);
 JSValue sys_waitpid(ARGS);
 JSValue sys_pidfd_open(ARGS);
 JSValue sys_subreaper(ARGS);
+JSValue sys_parentdeath(ARGS);
+JSValue sys_foreground(ARGS);
 JSValue sys_settitle(ARGS);
 JSValue sys_retitle(ARGS);
 JSValue sys_birth(ARGS);

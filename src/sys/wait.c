@@ -32,11 +32,10 @@ static int64_t monotonic_ms(void) {
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Waits until a descriptor is ready, for long with the heap packed. That of process 1, and of who
- * has forked supervisors, stays: they must not need memory to wake up where there is none. */
+/* Waits until a descriptor is ready, for long with the heap packed. */
 static int wait_ready(struct pollfd *fds, int count, int milliseconds) {
 	static int quiet = QUIET_MS;
-	int is_long = (milliseconds < 0 || milliseconds > quiet) && getpid() != 1 && !has_forked;
+	int is_long = (milliseconds < 0 || milliseconds > quiet) && !keeps_heap;
 	int64_t began = is_long ? monotonic_ms() : 0;
 	int found = poll(fds, (nfds_t)count, is_long ? quiet : milliseconds);
 	if (found != 0 || !is_long) return found;
@@ -120,19 +119,20 @@ int run_program(JSContext *ctx, JSValue result, const char *name) {
 	return code;
 }
 
-/* signalfd(signals) -> fd | -errno */
+/* signalfd(signals, keeps?) -> fd | -errno */
 JSValue sys_signalfd(ARGS) {
 	UNUSED_ARGS;
-	sigemptyset(&handled);
 	int count = length_in(ctx, argv[0]);
-	for (int i = 0; i < count; i++) sigaddset(&handled, int_at(ctx, argv[0], i));
 	sigset_t mask = start.mask; /* and not what a parent of ours blocked for itself */
-	for (int i = 0; i < count; i++) sigaddset(&mask, int_at(ctx, argv[0], i));
-	sigprocmask(SIG_SETMASK, &mask, NULL);
-	/* An ignored signal is never pending: one that we read must not be ignored. */
+	sigemptyset(&handled);
+	for (int i = 0; i < count; i++) SIGNAL_BITS(&handled) |= SIGNAL_BIT(int_at(ctx, argv[0], i));
+	SIGNAL_BITS(&mask) |= SIGNAL_BITS(&handled);
+	kernel_sigmask(&mask, NULL);
+	/* Children of who ignores CHLD end without a word. The others would go on to be ignored. */
 	for (int i = 0; i < count; i++) {
-		struct sigaction action;
+		struct sigaction action = {0};
 		int number = int_at(ctx, argv[0], i);
+		if (JS_ToBool(ctx, argv[1]) == 1 && number != SIGCHLD) continue;
 		sigaction(number, NULL, &action); /* to set it anew would drop what is pending */
 		if (action.sa_handler == SIG_IGN) signal(number, SIG_DFL);
 	}
@@ -146,8 +146,10 @@ JSValue sys_readsignals(ARGS) {
 	ssize_t size = read(int_in(ctx, argv[0]), infos, sizeof infos);
 	if (size < 0 && errno != EAGAIN) return outcome(ctx, -1);
 	JSValue numbers = JS_NewArray(ctx);
-	for (uint32_t i = 0; size > 0 && i < (size_t)size / sizeof *infos; i++)
-		push_int(ctx, numbers, i, (int)infos[i].ssi_signo);
+	uint32_t used = 0, own = (uint32_t)getpid();
+	for (size_t i = 0; size > 0 && i < (size_t)size / sizeof *infos; i++)
+		if (infos[i].ssi_signo != SIGPIPE || infos[i].ssi_pid != own)
+			push_int(ctx, numbers, used++, (int)infos[i].ssi_signo);
 	return numbers;
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Entrypoint, entrypointUsage, parseEntrypoint } from "../../src/core/entrypoint.ts";
+import { type Entrypoint, parseEntrypoint, usage } from "../../src/core/entrypoint.ts";
 
 function parse(...args: string[]): Entrypoint {
   const parsed = parseEntrypoint(args);
@@ -106,7 +106,7 @@ test("what is wrong is said", () => {
 test("the usage has every option", () => {
   const long = "success group parent-death rewrite verbose service-dir drain kill-after wait log";
   for (const option of `${long} stamp clean-env`.split(" ")) {
-    assert.ok(entrypointUsage.includes(`--${option}`), option);
+    assert.ok(usage.includes(`--${option}`), option);
     assert.ok(!`${parseEntrypoint([`--${option}`])}`.startsWith("unknown option"), option);
   }
 });
