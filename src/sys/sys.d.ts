@@ -93,7 +93,8 @@ declare const sys: {
    * instead, which is how /proc/self/mountinfo tells of a mount. */
   poll(fds: readonly number[], milliseconds: number): number[] | number;
   /** Blocks these signals and delivers them to a descriptor; programs started later get them
-   * back with their default action, or, with `keeps`, ignored where they were. Once per process. */
+   * back with their default action, or, with `keeps`, as they were: ignored, or blocked. Once per
+   * process. */
   signalfd(signals: readonly number[], keeps?: boolean): number;
   /** The numbers that came in, at most 4, [] when there are none. What our own writing to a closed
    * pipe brings about is none. */

@@ -17,7 +17,7 @@ struct start {
 };
 extern struct start start;
 
-/* The signals that signalfd() took over, so that programs we start get them back. */
+/* The signals that signalfd() took over, so that programs we start get them back unblocked. */
 extern sigset_t handled;
 
 /* A set as the kernel has it, all 64 signals in a word: libc's calls leave out its own. */

@@ -123,20 +123,22 @@ int run_program(JSContext *ctx, JSValue result, const char *name) {
 JSValue sys_signalfd(ARGS) {
 	UNUSED_ARGS;
 	int count = length_in(ctx, argv[0]);
-	sigset_t mask = start.mask; /* and not what a parent of ours blocked for itself */
-	sigemptyset(&handled);
-	for (int i = 0; i < count; i++) SIGNAL_BITS(&handled) |= SIGNAL_BIT(int_at(ctx, argv[0], i));
-	SIGNAL_BITS(&mask) |= SIGNAL_BITS(&handled);
+	int keeps = JS_ToBool(ctx, argv[1]) == 1;
+	sigset_t mask = start.mask, wanted; /* and not what a parent of ours blocked for itself */
+	sigemptyset(&wanted);
+	for (int i = 0; i < count; i++) SIGNAL_BITS(&wanted) |= SIGNAL_BIT(int_at(ctx, argv[0], i));
+	SIGNAL_BITS(&mask) |= SIGNAL_BITS(&wanted);
 	kernel_sigmask(&mask, NULL);
+	if (!keeps) handled = wanted;
 	/* Children of who ignores CHLD end without a word. The others would go on to be ignored. */
 	for (int i = 0; i < count; i++) {
 		struct sigaction action = {0};
 		int number = int_at(ctx, argv[0], i);
-		if (JS_ToBool(ctx, argv[1]) == 1 && number != SIGCHLD) continue;
+		if (keeps && number != SIGCHLD) continue;
 		sigaction(number, NULL, &action); /* to set it anew would drop what is pending */
 		if (action.sa_handler == SIG_IGN) signal(number, SIG_DFL);
 	}
-	return outcome(ctx, signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));
+	return outcome(ctx, signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
 /* readsignals(fd) -> signal numbers, [] when there are none | -errno */

@@ -115,6 +115,12 @@ test("a signal that is ignored is ignored in the command, too, and no other is",
   assert.equal((await run(t, "/bin/sh", [...args("trap '' USR1"), script])).code, 129);
 });
 
+test("a signal that is blocked is blocked in the command, too", async (t) => {
+  const script = "kill -USR1 $$; exit 4";
+  const args = ["--block-signal=USR1", ...words, "sh", "-c", script];
+  assert.equal((await run(t, "/usr/bin/env", args)).code, 4);
+});
+
 test("a closed stderr is no fault, and is closed in the command", async (t) => {
   const args = ["-c", inShell("exec 2>&-"), bin("trinit"), "-v", "sh", "-c"];
   const script = "[ -e /proc/self/fd/2 ] || exit 5";

@@ -7,6 +7,8 @@ import { signalsProgram } from "../entrypoint.ts";
 import { bin, deadlineMs, inTime } from "../harness.ts";
 
 interface Terminal {
+  /** Of the program. */
+  readonly pid: number;
   type(keys: string): void;
   /** The first line that matches. */
   waitFor(pattern: RegExp): Promise<unknown>;
@@ -24,6 +26,7 @@ function open(t: TestContext, program: string, args: readonly string[]): Termina
   t.after(() => terminal.kill("SIGKILL"));
   const ended = new Promise<number>((resolve) => terminal.onExit((end) => resolve(end.exitCode)));
   return {
+    pid: terminal.pid,
     type: (keys) => terminal.write(keys),
     waitFor: (pattern) => shown.waitFor(pattern, deadlineMs),
     text: () => shown.text,
@@ -38,7 +41,18 @@ test("Ctrl-C and Ctrl-\\ reach the command, once", async (t) => {
   await terminal.waitFor(/got 2$/m);
   terminal.type("\x1c");
   await terminal.waitFor(/got 3$/m);
-  assert.equal(terminal.text().split("got 2").length, 2);
+  process.kill(terminal.pid, "SIGUSR1"); // behind all that it has got
+  await terminal.waitFor(/got 10$/m);
+  const said = terminal.text().match(/got \d+/g);
+  assert.deepEqual(said, ["got 0", "got 2", "got 3", "got 10"]);
+});
+
+test("the command leads the process group in the foreground", async (t) => {
+  const script = 'ps -o pgid=,tpgid= -p $$; echo "pid $$"';
+  const terminal = open(t, bin("trinit"), ["entrypoint", "sh", "-c", script]);
+  assert.equal(await terminal.waitForExit(), 0);
+  const [, group, foreground, pid] = /(\d+) +(\d+)\npid (\d+)/.exec(terminal.text()) ?? [];
+  assert.deepEqual([group, foreground], [pid, pid], terminal.text());
 });
 
 test("Ctrl-C ends a command that does nothing about it: 130", async (t) => {
@@ -84,8 +98,11 @@ test("in the background of a shell, it leaves the terminal alone", async (t) => 
   await terminal.waitFor(/ready> /);
   terminal.type("$TRINIT entrypoint sh -c 'echo run\"\"ning; exec sleep 600' &\n");
   await terminal.waitFor(/running$/m);
-  terminal.type("echo sh''ell\n");
-  await terminal.waitFor(/shell$/m);
+  for (const word of ["one", "two"]) {
+    // the first line may be what a read waits for already
+    terminal.type(`echo sh''ell ${word}\n`);
+    await terminal.waitFor(new RegExp(`shell ${word}$`, "m"));
+  }
 });
 
 for (const [what, command] of [
