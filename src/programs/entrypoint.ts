@@ -1,6 +1,6 @@
 // entrypoint: what a container starts. With services, or stages of its own, it becomes init; with a
 // command alone it stays: forwards signals to it, reaps what is left to us, and ends with its exit
-// code. host.c calls it for `trinit entrypoint`, and for process 1 with words that are none of ours.
+// code. host.c calls it for `trinit entrypoint`, and for process 1 with words that are not ours.
 import { isElsewhere, placesOf } from "../core/chpst.ts";
 import { signals } from "../core/commands.ts";
 import { type Entrypoint, parseEntrypoint, usage } from "../core/entrypoint.ts";

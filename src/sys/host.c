@@ -130,9 +130,10 @@ static int is_subcommand(const char *word) {
 	return 0;
 }
 
-/* Who is started: `trinit NAME` is that program. As process 1, what is no word of ours is a command,
- * and so is one that becomes another (chpst): then this is the entrypoint of a container. The words
- * behind init come from the kernel on a machine, and mean nothing; in a container, from people. */
+/* Who is started: `trinit NAME` is that program. As process 1, what is no word of ours is a
+ * command, and so is one that becomes another (chpst): this is the entrypoint of a container. The
+ * words behind init come from the kernel on a machine, and mean nothing; in a container, from
+ * people. */
 static const struct applet *choose(const char *word, const struct applet *called, int *is_named) {
 	int is_first = getpid() == 1;
 	if (strcmp(called->name, "trinit") == 0) {

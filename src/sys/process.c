@@ -1,4 +1,4 @@
-/* Processes: their ends, their identities, titles, and the two ways to make one. */
+/* Processes: their terminal, their identities, titles, and the two ways to make one. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -21,53 +21,10 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-sigset_t handled;
+/* --- The terminal ------------------------------------------------------------------------ */
 
-/* --- Processes --------------------------------------------------------------------------- */
-
-/* kill(pid, signal) -> 0 | -errno */
-JSValue sys_kill(ARGS) {
-	UNUSED_ARGS;
-	pid_t pid = int_in(ctx, argv[0]);
-	errno = EPERM; /* everything, or whoever started us: never by this call */
-	if (pid == 0 || pid == -1) return outcome(ctx, -1);
-	return outcome(ctx, kill(pid, int_in(ctx, argv[1])));
-}
-
-/* waitpid(pid, flags) -> [pid, status] | null | -errno */
-JSValue sys_waitpid(ARGS) {
-	UNUSED_ARGS;
-	int status = 0;
-	pid_t pid = waitpid(int_in(ctx, argv[0]), &status, int_in(ctx, argv[1]));
-	if (pid == 0 || (pid < 0 && errno == ECHILD)) return JS_NULL;
-	if (pid < 0) return outcome(ctx, -1);
-	JSValue pair = JS_NewArray(ctx);
-	push_int(ctx, pair, 0, pid);
-	push_int(ctx, pair, 1, status);
-	return pair;
-}
-
-/* pidfd_open(pid) -> fd | -errno */
-JSValue sys_pidfd_open(ARGS) {
-	UNUSED_ARGS;
-	FAULT("pidfd_open", EPERM);
-	return outcome(ctx, syscall(SYS_pidfd_open, int_in(ctx, argv[0]), 0));
-}
-
-/* subreaper() -> 0 | -errno */
-JSValue sys_subreaper(ARGS) {
-	UNUSED_ARGS;
-	return outcome(ctx, prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
-}
-
-/* parentdeath(signal) -> 0 | -errno */
-JSValue sys_parentdeath(ARGS) {
-	UNUSED_ARGS;
-	return outcome(ctx, prctl(PR_SET_PDEATHSIG, int_in(ctx, argv[0]), 0, 0, 0));
-}
-
-/* The terminal of our session, if `from` is in its foreground, is given to `to`. Signals are blocked:
- * who is in the background would be stopped for it. */
+/* The terminal of our session, if `from` is in its foreground, is given to `to`. Signals are
+ * blocked: who is in the background would be stopped for it. */
 static int hand_terminal(pid_t from, pid_t to) {
 	pid_t foreground;
 	int fd = 0;
@@ -82,17 +39,6 @@ JSValue sys_foreground(ARGS) {
 	UNUSED_ARGS;
 	pid_t from = int_in(ctx, argv[0]), to = int_in(ctx, argv[1]);
 	return outcome(ctx, hand_terminal(from ? from : getpgrp(), to ? to : getpgrp()));
-}
-
-void restore_signals(void) {
-	sigset_t mask = start.mask;
-	SIGNAL_BITS(&mask) &= ~SIGNAL_BITS(&handled);
-	signal(SIGPIPE, start.sigpipe);
-	kernel_sigmask(&mask, NULL);
-}
-
-void kernel_sigmask(const sigset_t *mask, sigset_t *before) {
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, before, 8);
 }
 
 static const sigset_t all_signals = {{-1UL}};

@@ -57,12 +57,12 @@ void push_int(JSContext *ctx, JSValueConst array, uint32_t index, int64_t number
 uint8_t *buffer_in(JSContext *ctx, JSValueConst value, size_t *size);
 uint8_t *range_in(ARGS, size_t *size);
 
-/* process.c: signals as they were before us: nothing that we block, catch or ignore is left to a
+/* wait.c: signals as they were before us: nothing that we block, catch or ignore is left to a
  * program that we start. Async-signal-safe. */
 void restore_signals(void);
 /* The mask with all 64 signals, as the kernel has it: libc hides those that are its own. */
 void kernel_sigmask(const sigset_t *mask, sigset_t *before);
-/* The strings of an array for exec, for give_strings(); NULL with an exception. */
+/* process.c: the strings of an array for exec, for give_strings(); NULL with an exception. */
 char **strings_in(JSContext *ctx, JSValueConst array);
 void give_strings(JSContext *ctx, char **strings);
 
@@ -128,6 +128,11 @@ JSValue sys_chroot(ARGS);
 
 /* wait.c */
 JSValue sys_poll(ARGS);
+JSValue sys_kill(ARGS);
+JSValue sys_waitpid(ARGS);
+JSValue sys_pidfd_open(ARGS);
+JSValue sys_subreaper(ARGS);
+JSValue sys_parentdeath(ARGS);
 JSValue sys_signalfd(ARGS);
 JSValue sys_readsignals(ARGS);
 JSValue sys_inotify_init(ARGS);
@@ -174,11 +179,6 @@ JSValue sys_inherit(ARGS);
 JSValue sys_execve(ARGS);
 
 /* process.c */
-JSValue sys_kill(ARGS);
-JSValue sys_waitpid(ARGS);
-JSValue sys_pidfd_open(ARGS);
-JSValue sys_subreaper(ARGS);
-JSValue sys_parentdeath(ARGS);
 JSValue sys_foreground(ARGS);
 JSValue sys_settitle(ARGS);
 JSValue sys_retitle(ARGS);

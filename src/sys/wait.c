@@ -1,4 +1,4 @@
-/* Waiting: poll, signals, and what tells of changes in directories. */
+/* Waiting: poll, signals, ends of processes, and what tells of changes in directories. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -6,7 +6,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -117,6 +120,62 @@ int run_program(JSContext *ctx, JSValue result, const char *name) {
 	int code;
 	while ((code = take_turn(ctx, result, name, &ready)) < 0) continue;
 	return code;
+}
+
+/* --- Signals, and the ends of processes --------------------------------------------------- */
+
+sigset_t handled;
+
+void restore_signals(void) {
+	sigset_t mask = start.mask;
+	SIGNAL_BITS(&mask) &= ~SIGNAL_BITS(&handled);
+	signal(SIGPIPE, start.sigpipe);
+	kernel_sigmask(&mask, NULL);
+}
+
+void kernel_sigmask(const sigset_t *mask, sigset_t *before) {
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, before, 8);
+}
+
+/* kill(pid, signal) -> 0 | -errno */
+JSValue sys_kill(ARGS) {
+	UNUSED_ARGS;
+	pid_t pid = int_in(ctx, argv[0]);
+	errno = EPERM; /* everything, or whoever started us: never by this call */
+	if (pid == 0 || pid == -1) return outcome(ctx, -1);
+	return outcome(ctx, kill(pid, int_in(ctx, argv[1])));
+}
+
+/* waitpid(pid, flags) -> [pid, status] | null | -errno */
+JSValue sys_waitpid(ARGS) {
+	UNUSED_ARGS;
+	int status = 0;
+	pid_t pid = waitpid(int_in(ctx, argv[0]), &status, int_in(ctx, argv[1]));
+	if (pid == 0 || (pid < 0 && errno == ECHILD)) return JS_NULL;
+	if (pid < 0) return outcome(ctx, -1);
+	JSValue pair = JS_NewArray(ctx);
+	push_int(ctx, pair, 0, pid);
+	push_int(ctx, pair, 1, status);
+	return pair;
+}
+
+/* pidfd_open(pid) -> fd | -errno */
+JSValue sys_pidfd_open(ARGS) {
+	UNUSED_ARGS;
+	FAULT("pidfd_open", EPERM);
+	return outcome(ctx, syscall(SYS_pidfd_open, int_in(ctx, argv[0]), 0));
+}
+
+/* subreaper() -> 0 | -errno */
+JSValue sys_subreaper(ARGS) {
+	UNUSED_ARGS;
+	return outcome(ctx, prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
+}
+
+/* parentdeath(signal) -> 0 | -errno */
+JSValue sys_parentdeath(ARGS) {
+	UNUSED_ARGS;
+	return outcome(ctx, prctl(PR_SET_PDEATHSIG, int_in(ctx, argv[0]), 0, 0, 0));
 }
 
 /* signalfd(signals, keeps?) -> fd | -errno */

@@ -1,4 +1,4 @@
-// Signals on their way to a command, with `trinit entrypoint` as process 1 and as any other process.
+// Signals on their way to a command, with `trinit entrypoint` as process 1 and as any other.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Place, type Started, signalsProgram, startEntrypoint } from "../entrypoint.ts";
