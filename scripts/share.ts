@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { allNames, applets, sharedFiles, subcommands } from "../src/applets.ts";
+import { usage } from "../src/core/entrypoint.ts";
 import { vocabulary } from "../src/core/verbs.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
@@ -44,9 +45,15 @@ const commandTexts: Readonly<Record<string, string>> = {
   "2": "send USR2",
 };
 
+/** The long options of trinit entrypoint, as its usage has them. */
+const options: Words = [...usage.matchAll(/(--[a-z-]+)(?: \S+)? {2,}(.*)/g)].map(
+  ([, word = "", text = ""]) => [word, text],
+);
+
 /** What the templates name, by that name. */
 const tables: Readonly<Record<string, Words>> = {
   SV: vocabulary.map((word) => [word, commandTexts[word] ?? ""]),
+  ENTRYPOINT: options,
   WORDS: Object.entries(subcommands).filter(([word]) => word !== "--help"),
   NAMES: allNames()
     .filter(([name]) => name !== "trinit")

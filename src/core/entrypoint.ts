@@ -35,7 +35,7 @@ export interface Entrypoint {
 export const usage = `usage: trinit entrypoint [options] [--] [command [args]]
   one process or many:
     -e, --success code      this exit code of the command counts as 0
-    -g, --group             signals go to the command's process group
+    -g, --group             signals go to all of its process group
     -p, --parent-death sig  the signal to get when the parent ends
     -r, --rewrite from:to   the command gets another signal, or none (0)
     -v, --verbose           tells what is done
