@@ -227,8 +227,8 @@ test(
 );
 
 test("a thousand services", inNamespaces, async (t) => {
-  const make =
-    "i=0; while [ $i -lt 1000 ]; do mkdir /mnt/service/$i; : >/mnt/service/$i/run; i=$((i+1)); done";
+  const names = "i=0; while [ $i -lt 1000 ]; do i=$((i + 1)); echo $i; done";
+  const make = `(cd /mnt/service; for name in $(${names}); do mkdir $name; : >$name/run; done)`;
   const world = await shadowed(t, {}, make);
   await shadowOf(world);
   assert.equal(tree(world).length, 2000);
