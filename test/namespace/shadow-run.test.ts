@@ -1,5 +1,6 @@
 // Services in a shadow: they run, log and are controlled by SVDIR as anywhere else, by programs
 // that know nothing of shadows.
+// Differs, read-only: runit has nothing that makes one.
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { test } from "node:test";
