@@ -132,14 +132,19 @@ test("what is mounted in an old shadow stays as it is", inNamespaces, async (t) 
   assert.ok(fs.existsSync(world.at("/run/service.shadow.old/web/data/file")));
 });
 
-test("a shadow in which somebody supervises is left alone", inNamespaces, async (t) => {
-  const world = await startWorld(t, { files, writable: ["/run", "/tmp"] });
-  await isAt(world, "/run/service");
-  world.start(["runsvdir", "/run/service"]);
-  const { pid } = await isUp(world.at("/run/service/web"));
-  await isAt(world, "/tmp/service");
-  assert.equal((await isUp(world.at("/run/service/web"))).pid, pid);
-});
+for (const [who, how] of [
+  ["somebody", []],
+  ["another container", ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]],
+] as const) {
+  test(`a shadow in which ${who} supervises is left alone`, inNamespaces, async (t) => {
+    const world = await startWorld(t, { files, writable: ["/run", "/tmp"] });
+    await isAt(world, "/run/service");
+    world.start([...how, "runsvdir", "/run/service"]);
+    const { pid } = await isUp(world.at("/run/service/web"));
+    await isAt(world, "/tmp/service");
+    assert.equal((await isUp(world.at("/run/service/web"))).pid, pid);
+  });
+}
 
 test("a shadow in which a logger is supervised is left alone", inNamespaces, async (t) => {
   const log = { "service/web/log/run!": forever };
