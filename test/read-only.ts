@@ -33,6 +33,8 @@ interface WorldOptions {
 interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly uid?: number;
+  /** What ends it after the test: HUP, as runsvdir wants it, unless told otherwise. */
+  readonly endSignal?: NodeJS.Signals;
 }
 
 export interface World {
@@ -92,11 +94,11 @@ export async function startWorld(t: TestContext, options: WorldOptions): Promise
     at: (name) => path.join(`/proc/${holder.pid}/root`, name),
     sh: (line, { env, uid } = {}) =>
       run(t, "/usr/bin/nsenter", inside(["/bin/sh", "-ec", line], uid), { env: environment(env) }),
-    start: (command, { env, uid } = {}) =>
+    start: (command, { env, uid, endSignal } = {}) =>
       start(t, "/usr/bin/nsenter", {
         args: inside(command, uid),
         env: environment(env),
-        endSignal: "SIGHUP",
+        endSignal: endSignal ?? "SIGHUP",
       }),
   };
 }

@@ -150,7 +150,7 @@ test("a shadow in which a logger is supervised is left alone", inNamespaces, asy
   const log = { "service/web/log/run!": forever };
   const world = await startWorld(t, { files: { ...files, ...log }, writable: ["/run", "/tmp"] });
   await isAt(world, "/run/service");
-  world.start(["runsv", "/run/service/web/log"]);
+  world.start(["runsv", "/run/service/web/log"], { endSignal: "SIGTERM" });
   await isUp(world.at("/run/service/web/log"));
   await isAt(world, "/tmp/service");
 });
