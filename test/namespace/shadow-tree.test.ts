@@ -52,11 +52,21 @@ test("a read-only service is a directory with links to all it has", inNamespaces
 });
 
 test("only we can look into a shadow, and it tells whose it is", inNamespaces, async (t) => {
-  const world = await shadowed(t, web, "umask 000");
-  await shadowOf(world);
+  const world = await shadowed(t, web);
+  await world.sh("umask 0; trinit shadow /mnt/service");
   assert.equal(fs.statSync(world.at("/run/service")).mode & 0o777, 0o700);
   assert.equal(fs.readFileSync(world.at("/run/service/.shadow"), "utf8"), "/mnt/service\n");
 });
+
+test(
+  "a service in it can be searched by those who could, whatever the umask",
+  inNamespaces,
+  async (t) => {
+    const world = await shadowed(t, { ...web, "service/db/": "" }, "chmod 750 /mnt/service/db");
+    await world.sh("umask 077; trinit shadow /mnt/service");
+    assert.deepEqual(tree(world), ["db/ 750", "web/ 755", "web/run -> /mnt/service/web/run"]);
+  },
+);
 
 test("the shadow of a log has its supervise, and its files as links", inNamespaces, async (t) => {
   const world = await shadowed(t, { ...web, "service/web/log/run!": forever });
