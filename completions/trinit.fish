@@ -23,7 +23,8 @@ function __trinit_after
 end
 
 function __trinit_after_name
-    not __trinit_after; and not __trinit_after help info install stage killall bootchart --version
+    not __trinit_after
+    and not __trinit_after help info install stage killall bootchart shadow --version
 end
 
 complete -c trinit -f
@@ -34,6 +35,7 @@ complete -c trinit -n '__trinit_after install' -l share -x -d 'with manuals and 
     -a '(__fish_complete_directories)'
 complete -c trinit -n '__trinit_after install' -a '(__fish_complete_directories)'
 complete -c trinit -n '__trinit_after entrypoint' -a '(__trinit_entrypoint)'
+complete -c trinit -n '__trinit_after shadow' -a '(__fish_complete_directories)'
 complete -c trinit -n '__trinit_after stage' -a '1 2 3'
 complete -c trinit -n '__trinit_after killall' -s w -x -d 'KILL what is left after so many seconds'
 complete -c trinit -n __trinit_after_name -a '(__fish_complete_subcommand)'

@@ -65,6 +65,7 @@ export const subcommands = {
   stage: "do what a stage has to do at least",
   killall: "end everything, in stage 3",
   bootchart: "draw what started when, as SVG",
+  shadow: "make a service directory that can be written of one that cannot",
   "--help": "list the programs",
   "--version": "show the version",
 } as const satisfies Record<string, string>;

@@ -1,6 +1,6 @@
-// How fast process 1 reaps, init and the entrypoint, beside tini: `tsx test/bench/orphans.ts [ROUNDS]`. Process 1 of a
-// namespace is stopped while 20,000 orphans of its are made and end; then it goes on, and what is
-// measured is how long it takes until the last one is reaped. They take turns. As root.
+// How fast process 1 reaps, init and the entrypoint, beside tini: `tsx test/bench/orphans.ts
+// [ROUNDS]`. It is stopped while 20,000 orphans of its namespace are made and end; then it goes on,
+// and what is measured is how long it takes until the last one is reaped. They take turns. As root.
 //
 // TRINIT_ORACLE: where Debian's tini is unpacked (cache/oracle).
 import * as fs from "node:fs";

@@ -1,4 +1,4 @@
-// 20,000 orphans below `trinit entrypoint` as process 1: all are reaped, and nothing is left behind.
+// 20,000 orphans below `trinit entrypoint` as process 1: all are reaped, nothing is left behind.
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import path from "node:path";
