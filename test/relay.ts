@@ -1,5 +1,4 @@
 // What the tests of runsvdir -o share: its output where no stream of Node.js reads it by itself.
-import * as fs from "node:fs";
 import path from "node:path";
 import type { TestContext } from "node:test";
 import { execaSync } from "execa";
@@ -12,17 +11,18 @@ export function relayOf({ pid }: { readonly pid: number }, name: string, before 
   );
 }
 
-/** A tree whose standard output is a FIFO that nobody reads yet: its path. */
+/** A tree whose standard output is a FIFO that nobody reads yet: its path. `through` are programs
+ * that become it, one after the other. */
 export function startIntoFifo(
   t: TestContext,
   dir: string,
   scan: string,
-  more = "",
+  through: readonly string[] = [],
 ): { readonly tree: Program; readonly fifo: string } {
   const fifo = path.join(dir, "fifo");
   execaSync("mkfifo", [fifo]);
-  const script = `${more} exec "$1" -P -o prefix "$2" 1<>"$3"`;
-  const args = ["-c", script, "sh", bin("runsvdir"), scan, fifo];
+  const command = [...through, bin("runsvdir"), "-P", "-o", "prefix", scan];
+  const args = ["-c", 'exec 1<>"$1"; shift; exec "$@"', "sh", fifo, ...command];
   return { tree: start(t, "/bin/sh", { args, endSignal: "SIGHUP" }), fifo };
 }
 
@@ -33,9 +33,4 @@ export function readUntil(t: TestContext, fifo: string, last: string): Promise<s
     .waitFor(new RegExp(last))
     .then(() => cat.stdout.text())
     .finally(() => cat.signal("SIGKILL"));
-}
-
-/** How many bytes a service has written by what its file `count` says. */
-export function sizeOf(file: string): number {
-  return fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
