@@ -53,7 +53,7 @@ export const relayReadBytes = 65_536;
  * what people log in one line, less than what a machine would miss. */
 export const relayLineBytes = 1_048_576;
 /** Runsv forked at a time by runsvdir -o, which has four descriptors open for each meanwhile. */
-export const relaysAtOnce = 32;
+export const relaysAtOnce = 8;
 
 /** Directories under runsvdir. One descriptor each for the log pipe: 1000 + const < 1024 + const,
  * so runsvdir raises its own soft limit where the hard one allows it. */

@@ -65,13 +65,12 @@ export function openOutput(
   } catch (error) {
     for (const fd of opened) close(fd);
     if (owner.relay !== null && owner.relay.pid === 0) {
-      drop(relays, owner.relay);
+      closePipes(relays, owner.relay);
       owner.relay = null;
     }
     warn(log, "/relay", "unable to relay the output of all services", reasonOf(error));
     return [];
   }
-  well(log, "/relay");
   if (owner.relay.pid > 0) owner.relay.isRejoined = true;
   else owner.relay.due ??= sys.monotonic();
   return opened;
@@ -106,9 +105,15 @@ function keptPipe(): number {
   return read;
 }
 
-function drop(relays: Relays, one: Relay): void {
+function closePipes(relays: Relays, one: Relay): void {
   for (const end of one.ends) close(end);
   relays.all.delete(one);
+}
+
+/** Its pipes are free for a service that got none. */
+function drop(log: Log, relays: Relays, one: Relay): void {
+  closePipes(relays, one);
+  well(log, "/relay");
 }
 
 /** Forks the relays whose time has come, in one call, as the supervisors. */
@@ -145,20 +150,20 @@ export function relayDue({ all }: Relays): Millis | null {
 }
 
 /** The end of a relay: it has read all there was, or there will be another. */
-export function onRelayEnded(relays: Relays, { pid, status }: Ended): void {
+export function onRelayEnded(log: Log, relays: Relays, { pid, status }: Ended): void {
   for (const one of relays.all) {
     if (one.pid !== pid) continue;
     one.pid = 0;
     if (status !== 0 || one.isRejoined) one.due = restartAt(true, one.startedAt, sys.monotonic());
-    else if (one.isLast) drop(relays, one);
+    else if (one.isLast) drop(log, relays, one);
     return;
   }
 }
 
 /** The service is gone: its relay ends with the last process that has its output. */
-export function releaseRelay(relays: Relays, one: Relay): void {
+export function releaseRelay(log: Log, relays: Relays, one: Relay): void {
   one.isLast = true;
-  if (one.pid === 0 && one.due === null) drop(relays, one);
+  if (one.pid === 0 && one.due === null) drop(log, relays, one);
 }
 
 /** As process 1, when all services are gone: true once everything they have written is out. Nobody

@@ -223,7 +223,7 @@ function onEnded(state: Runsvdir, { pid, status }: Ended): void {
     replace(state, child, due);
     return;
   }
-  onRelayEnded(state.relays, { pid, status });
+  onRelayEnded(state, state.relays, { pid, status });
 }
 
 /** Its runsv has ended: another one then, unless the service leaves. */
@@ -246,7 +246,7 @@ function checkAdopted(state: Runsvdir): void {
 
 function removeChild(state: Runsvdir, child: Child): void {
   if (child.pipe >= 0) close(child.pipe);
-  if (child.relay !== null) releaseRelay(state.relays, child.relay);
+  if (child.relay !== null) releaseRelay(state, state.relays, child.relay);
   state.children.delete(child.key);
   state.scanDue = sys.monotonic(); // its name may be waited for
 }
@@ -348,8 +348,9 @@ function rename(state: Runsvdir, found: readonly Found[]): void {
  * that they share is touched between two forks. */
 function startDue(state: Runsvdir, now: Millis): void {
   const due = [...state.children.values()]
-    .filter((one) => one.due !== null && one.due <= now && !isTaken(state, one, now))
-    .slice(0, forkedAtOnce(state.relays));
+    .filter((one) => one.due !== null && one.due <= now)
+    .slice(0, forkedAtOnce(state.relays)) // those left have their turn at once
+    .filter((one) => !isTaken(state, one, now));
   const outputs = due.map((child) => preparePipes(state, child));
   if (due.length > 0) forkSupervisors(state, due, outputs, now);
   startRelays(state, state.relays, now);

@@ -1,5 +1,5 @@
 // How a tree of supervisors does beside runit's: `tsx test/bench/tree.ts [PIECE ...]`, where the
-// pieces are dirty, memory, relays, start, notice and restart; all of them take two to four minutes. What
+// pieces are dirty, memory, relays, start, notice and restart; all take two to four minutes. What
 // is compared takes turns, so that a machine that is busy meanwhile is so for both.
 //
 // TRINIT_ORACLE: where Debian's runit is unpacked (cache/oracle). ROUNDS: restarts of each of
