@@ -79,6 +79,17 @@ test("a name may have any byte", async (t) => {
   await tree.stdout.waitFor(/^a "b\?\xff \| out$/);
 });
 
+const isRoot = process.getuid?.() === 0;
+const skip = isRoot || process.env.CI !== undefined ? false : "needs root";
+
+test("a service opens /dev/stdout also when it is not root any more", { skip }, async (t) => {
+  const { scan } = newScan(t);
+  const script = `exec ${bin("chpst")} -u nobody sh -c 'echo out >/dev/stdout; exec sleep 600'`;
+  sleeper(scan, "web", { "run!": `#!/bin/sh\ncd /\n${script}\n` });
+  const tree = startRunsvdir(t, scan, { args: ["-o", "prefix"] });
+  await tree.stdout.waitFor(/^web \| out$/);
+});
+
 test("a line without an end waits for it, and gets one at the end", async (t) => {
   const { scan } = newScan(t);
   const script = "#!/bin/sh\nprintf 'one '\nprintf err >&2\nmkfifo go\nread x <go\n";
