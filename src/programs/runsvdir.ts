@@ -1,10 +1,17 @@
 // runsvdir: one runsv for every directory under a directory, forked, so that all of them share
 // one heap. It keeps the read end of every log pipe: a runsv that is killed loses no line.
-import { parseArgs } from "../core/args.ts";
+import { type Args, parseArgs } from "../core/args.ts";
 import { signals } from "../core/commands.ts";
-import { forkRetryMs, rescanMs, runsvdirDescriptors, supervisorRetryMs } from "../core/limits.ts";
+import {
+  forkRetryMs,
+  relayDescriptors,
+  rescanMs,
+  runsvdirDescriptors,
+  supervisorRetryMs,
+} from "../core/limits.ts";
 import { errnos, reason } from "../core/message.ts";
-import { type Found, planScan, restartAt, serviceNames } from "../core/scan.ts";
+import { type Format, parseFormat } from "../core/relay.ts";
+import { type Found, planScan, restartAt } from "../core/scan.ts";
 import { labelText, type Millis } from "../core/time.ts";
 import { type Ended, type Outcome, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
 import {
@@ -12,14 +19,10 @@ import {
   complain,
   getrlimit,
   isDirectory,
-  isLink,
   type Limit,
-  lstatIfThere,
   open,
   pipe,
-  readdir,
   reasonOf,
-  type Stat,
   SysError,
   setrlimit,
   setsid,
@@ -34,20 +37,32 @@ import {
   leftOver,
   release,
 } from "./runsvdir-adopt.ts";
+import { list } from "./runsvdir-list.ts";
 import { type Log, openLog, readTitle, warn, well } from "./runsvdir-log.ts";
 import {
+  forkedAtOnce,
+  isRelayed,
+  isRelaying,
+  newRelays,
+  onRelayEnded,
+  openOutput,
+  type Relay,
+  type Relays,
+  relayDue,
+  releaseRelay,
+  startRelays,
+} from "./runsvdir-relay.ts";
+import {
   adoptTrail,
-  follow,
   newTrail,
   newWatch,
-  noteAll,
   readChanges,
   type Trail,
   type Watch,
   watchedFds,
 } from "./runsvdir-watch.ts";
 
-export const usage = "[-P] [-L file] dir";
+export const usage = "[-P] [-L file] [-o format] dir";
 
 /** A service directory and its runsv. */
 interface Child extends Found {
@@ -63,6 +78,8 @@ interface Child extends Found {
   adopted: Adopted | null;
   /** The read end of the log pipe; -1: there is no log. */
   pipe: number;
+  /** Who brings its output out; null: nobody has to. */
+  relay: Relay | null;
 }
 
 interface Runsvdir extends Log {
@@ -70,6 +87,7 @@ interface Runsvdir extends Log {
   /** -P: every runsv gets a session, and so a process group, of its own. */
   readonly sessions: boolean;
   readonly children: Map<string, Child>;
+  readonly relays: Relays;
   readonly watch: Watch;
   readonly signalFd: number;
   /** The limit on descriptors that services shall see, not the one we gave ourselves. */
@@ -86,22 +104,25 @@ interface Runsvdir extends Log {
 const forcedRescan = ".forced-rescan";
 
 export function main(argv: readonly string[]): Outcome {
-  const args = parseArgs(argv, "PL:");
+  const args = parseArgs(argv, "PL:o:");
   const directory = args.operands[0];
-  if (!args.valid || directory === undefined) {
+  const format = formatIn(args);
+  if (!args.valid || directory === undefined || format === null) {
     complain(`usage: ${argv[0]} ${usage}\n`);
     return 1;
   }
   const who = `runsvdir ${directory}`;
+  const relays = newRelays(format);
   const state: Runsvdir = {
     who,
     directory,
     sessions: args.options.some(({ letter }) => letter === "P"),
     children: new Map(),
+    relays,
     watch: newWatch(),
     signalFd: openSignals([signals.TERM, signals.HUP, signals.CHLD, signals.ALRM]),
     title: null,
-    descriptorLimit: raiseDescriptorLimit(),
+    descriptorLimit: raiseDescriptorLimit(isRelaying(relays)),
     said: new Map(),
     samples: samples(),
     scanDue: sys.monotonic(),
@@ -111,6 +132,11 @@ export function main(argv: readonly string[]): Outcome {
   openLog(state, argv, args);
   sys.subreaper(); // a service whose runsv was killed stays in the tree
   return runTurns({ who, state, fds: descriptors, deadline: nextDeadline, turn });
+}
+
+/** What -o says; null: that is no format. */
+function formatIn({ options }: Args): Format | null {
+  return parseFormat(options.findLast(({ letter }) => letter === "o")?.value ?? "plain");
 }
 
 function descriptors({ signalFd, watch, title, children }: Runsvdir): readonly number[] {
@@ -123,11 +149,12 @@ function descriptors({ signalFd, watch, title, children }: Runsvdir): readonly n
 }
 
 /** What the limit was; null where limits are not to be had, which only many services would mind. */
-function raiseDescriptorLimit(): Limit | null {
+function raiseDescriptorLimit(forRelays: boolean): Limit | null {
+  const most = forRelays ? relayDescriptors : runsvdirDescriptors;
   try {
     const limit = getrlimit("nofile");
     const { soft, hard } = limit;
-    const wanted = hard === null ? runsvdirDescriptors : Math.min(hard, runsvdirDescriptors);
+    const wanted = hard === null ? most : Math.min(hard, most);
     if (soft !== null && soft < wanted) setrlimit("nofile", { soft: wanted });
     return limit;
   } catch (error) {
@@ -138,7 +165,8 @@ function raiseDescriptorLimit(): Limit | null {
 
 function nextDeadline(state: Runsvdir): Millis | null {
   const isEnding = state.ending !== null; // only the end of a runsv is waited for
-  let next = isEnding ? null : state.scanDue;
+  let next = relayDue(state.relays);
+  if (!isEnding && state.scanDue !== null) next = Math.min(state.scanDue, next ?? state.scanDue);
   for (const { due, adopted } of state.children.values()) {
     const isLookedAt = adopted !== null && adopted.pidfd < 0;
     const at = isLookedAt ? sys.monotonic() + rescanMs : isEnding ? null : due;
@@ -158,7 +186,10 @@ function turn(state: Runsvdir, ready: readonly number[]): number | null {
   }
   for (let ended = reap(); ended !== null; ended = reap()) onEnded(state, ended);
   checkAdopted(state);
-  if (state.ending !== null) return state.children.size === 0 ? state.ending : null;
+  if (state.ending !== null) {
+    startRelays(state, state.relays, sys.monotonic());
+    return state.children.size === 0 && isRelayed(state.relays) ? state.ending : null;
+  }
   if (state.scanDue !== null && state.scanDue <= sys.monotonic()) scan(state);
   startDue(state, sys.monotonic());
   return null;
@@ -192,6 +223,7 @@ function onEnded(state: Runsvdir, { pid, status }: Ended): void {
     replace(state, child, due);
     return;
   }
+  onRelayEnded(state, state.relays, { pid, status });
 }
 
 /** Its runsv has ended: another one then, unless the service leaves. */
@@ -214,6 +246,7 @@ function checkAdopted(state: Runsvdir): void {
 
 function removeChild(state: Runsvdir, child: Child): void {
   if (child.pipe >= 0) close(child.pipe);
+  if (child.relay !== null) releaseRelay(state, state.relays, child.relay);
   state.children.delete(child.key);
   state.scanDue = sys.monotonic(); // its name may be waited for
 }
@@ -272,102 +305,6 @@ function tellDeafness(state: Runsvdir, { watch, deaf }: Trail): void {
   else warn(state, "/watch", `unable to watch ${first.directory}, ${slow}`, first.why);
 }
 
-interface Listing {
-  /** In the order of starting; null when the directory cannot be read: everything stays. */
-  readonly services: readonly Found[] | null;
-  readonly sure: boolean;
-}
-
-function list(state: Runsvdir, trail: Trail): Listing {
-  try {
-    const directory = enter(state, trail);
-    const names = serviceNames(readdir(directory, state.directory));
-    const services: Found[] = [];
-    let sure = true;
-    for (const name of names) {
-      const stat = look(state, trail, directory, name);
-      if (stat === "unknown") services.push(...knownAs(state, name));
-      else if (stat !== null && isDirectory(stat)) services.push({ name, key: keyOf(stat) });
-      if (stat === null || stat === "unknown") sure = false;
-    }
-    well(state, "/");
-    forget(state, names);
-    return { services, sure };
-  } catch (error) {
-    if (!(error instanceof SysError)) throw error;
-    warn(state, "/", error.what, reason(error.errno));
-    return { services: null, sure: false };
-  }
-}
-
-/** The scanned directory, watched, by a path without links where there is one. */
-function enter(state: Runsvdir, trail: Trail): string {
-  const directory = follow(trail, state.directory) ?? state.directory;
-  if (!isDirectory(statOf(directory, state.directory))) {
-    throw new SysError("change directory to", errnos.ENOTDIR, state.directory);
-  }
-  const entered = sys.stat(`${directory}/.`);
-  if (typeof entered === "number") {
-    throw new SysError("change directory to", -entered, state.directory);
-  }
-  noteAll(trail, directory);
-  return directory;
-}
-
-function statOf(path: string, shown: string): Stat {
-  const stat = sys.stat(path);
-  if (typeof stat === "number") throw new SysError("stat", -stat, shown);
-  return stat;
-}
-
-/** Complaints about what is no longer there would stand for ever. */
-function forget(state: Runsvdir, names: readonly string[]): void {
-  if (state.said.size === 0) return;
-  const there = new Set(names);
-  for (const { name } of state.children.values()) there.add(name);
-  for (const subject of state.said.keys()) {
-    const name = subject.split("/", 1)[0] as string;
-    if (name !== "" && !there.has(name)) state.said.delete(subject);
-  }
-}
-
-/** What an entry leads to, or null: a link to nothing, or a directory we may not look into. */
-function look(
-  state: Runsvdir,
-  trail: Trail,
-  directory: string,
-  name: string,
-): Stat | "unknown" | null {
-  const path = `${directory}/${name}`;
-  try {
-    const entry = lstatIfThere(path);
-    if (entry === null) return null; // removed since it was listed: an event is on its way
-    if (isLink(entry)) follow(trail, path);
-    const stat = isLink(entry) ? statOf(path, name) : entry;
-    well(state, name);
-    return stat;
-  } catch (error) {
-    if (!(error instanceof SysError)) throw error;
-    if (sys.lstat(path) === -errnos.ENOENT) return null; // a link that was removed just now
-    warn(state, name, `unable to stat ${name}`, reason(error.errno));
-    return isGone(error.errno) ? null : "unknown";
-  }
-}
-
-/** Where a path leads nowhere; any other errno says nothing about what is there. */
-function isGone(errno: number): boolean {
-  return errno === errnos.ENOENT || errno === errnos.ENOTDIR || errno === errnos.ELOOP;
-}
-
-function keyOf({ dev, ino }: Stat): string {
-  return `${dev}:${ino}`;
-}
-
-/** The service of that name, while its directory cannot be looked at: no reason to stop it. */
-function knownAs(state: Runsvdir, name: string): readonly Found[] {
-  return [...state.children.values()].filter((child) => child.name === name && !child.leaving);
-}
-
 /** True when a name has become free that another directory may be waiting for. */
 function carryOut(state: Runsvdir, found: readonly Found[]): boolean {
   const before = state.children.size;
@@ -391,6 +328,7 @@ function carryOut(state: Runsvdir, found: readonly Found[]): boolean {
       leaving: false,
       adopted: null,
       pipe: -1,
+      relay: null,
     };
     state.children.set(one.key, child);
   }
@@ -406,21 +344,30 @@ function rename(state: Runsvdir, found: readonly Found[]): void {
   }
 }
 
-/** Forks a runsv for everyone whose time has come. All in one call: nothing of the heap that
- * they share is touched between two forks. */
+/** Forks a runsv for everyone whose time has come, and relays. All in one call: nothing of the heap
+ * that they share is touched between two forks. */
 function startDue(state: Runsvdir, now: Millis): void {
-  const due = [...state.children.values()].filter(
-    (one) => one.due !== null && one.due <= now && !isTaken(state, one, now),
-  );
-  if (due.length === 0) return;
-  for (const child of due) {
-    child.startedAt = now;
-    if (child.pipe < 0) child.pipe = makeLogPipe(state, child.name);
-  }
+  const due = [...state.children.values()]
+    .filter((one) => one.due !== null && one.due <= now)
+    .slice(0, forkedAtOnce(state.relays)) // those left have their turn at once
+    .filter((one) => !isTaken(state, one, now));
+  const outputs = due.map((child) => preparePipes(state, child));
+  if (due.length > 0) forkSupervisors(state, due, outputs, now);
+  startRelays(state, state.relays, now);
+  for (const fd of outputs.flat()) close(fd);
+}
+
+function forkSupervisors(
+  state: Runsvdir,
+  due: readonly Child[],
+  outputs: readonly (readonly number[])[],
+  now: Millis,
+): void {
+  for (const child of due) child.startedAt = now;
   const pids = sys.fork(
-    (index) => runChild(state, due[index] as Child),
+    (index) => runChild(state, due[index] as Child, outputs[index] ?? []),
     due.map(({ name }) => ["runsv", name]),
-    due.map(({ pipe: fd }) => (fd < 0 ? [] : [fd])),
+    due.map(({ pipe: fd }, index) => [...(fd < 0 ? [] : [fd]), ...(outputs[index] ?? [])]),
   );
   due.forEach((child, index) => {
     const pid = pids[index] ?? 0;
@@ -457,17 +404,28 @@ function countAdopted({ children }: Runsvdir): number {
 }
 
 /** In the child: it becomes the supervisor. */
-function runChild(state: Runsvdir, { name, pipe: fd }: Child): Outcome {
+function runChild(state: Runsvdir, { name, pipe: fd }: Child, output: readonly number[]): Outcome {
   if (state.descriptorLimit !== null) setrlimit("nofile", state.descriptorLimit);
   if (state.sessions) setsid();
+  output.forEach((end, index) => {
+    sys.dup2(end, index + 1);
+    close(end);
+  });
   const directory = `${state.directory}/${name}`;
   return supervise({ directory, name, logPipe: fd < 0 ? null : fd });
 }
 
-/** The pipe of a service with a log: we keep the read end, runsv and the logger inherit it. */
+/** The pipe of a service with a log: we keep the read end, runsv and the logger inherit it. One
+ * without a log has pipes to its relay: their write ends. */
+function preparePipes(state: Runsvdir, child: Child): readonly number[] {
+  const log = sys.stat(`${state.directory}/${child.name}/log`);
+  const hasLog = typeof log !== "number" && isDirectory(log); // runsv says what is wrong there
+  if (hasLog && child.pipe < 0) child.pipe = makeLogPipe(state, child.name);
+  const isAlone = (hasLog && child.relay === null) || !isRelaying(state.relays);
+  return isAlone ? [] : openOutput(state, state.relays, child);
+}
+
 function makeLogPipe(state: Runsvdir, name: string): number {
-  const log = sys.stat(`${state.directory}/${name}/log`);
-  if (typeof log === "number" || !isDirectory(log)) return -1; // runsv says what is wrong there
   try {
     const [read, write] = pipe();
     close(write); // runsv opens it through /proc/self/fd
