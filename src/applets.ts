@@ -63,6 +63,7 @@ export const subcommands = {
   info: "show the version and the paths in force",
   install: "install the programs into a directory",
   stage: "do what a stage has to do at least",
+  await: "wait until all services are up",
   killall: "end everything, in stage 3",
   bootchart: "draw what started when, as SVG",
   shadow: "make a service directory that can be written of one that cannot",

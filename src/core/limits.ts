@@ -105,6 +105,8 @@ export const stopContainerSeconds = 7;
 export const mainKillMs = 7000;
 /** How long services may take to come up before the main process is started without them. */
 export const mainWaitMs = 10_000;
+/** How often services are looked at that have no supervisor yet: it comes within milliseconds. */
+export const awaitLookMs = 5;
 /** What all other processes get between TERM and KILL, in seconds. */
 export const restSeconds = 5;
 /** The same in a container. */

@@ -83,7 +83,7 @@ function runAlone(asked: Entrypoint): Outcome {
   if (asked.parentDeath !== null) sys.parentdeath(asked.parentDeath);
   const mine = [signals.CHLD, signalNumber("TTIN") ?? 0, signalNumber("TTOU") ?? 0];
   const signalFd = openSignals([...forwardedSignals(), ...mine], true);
-  const started = start(asked.command);
+  const started = startCommand(asked.command);
   if (typeof started !== "number") {
     complain(started.line);
     return started.code;
@@ -96,7 +96,7 @@ function runAlone(asked: Entrypoint): Outcome {
 
 /** Its pid, or what to say and to end with. A file that is there is tried alone: each try is a
  * process. */
-function start(command: readonly string[]): number | ReturnType<typeof notStarted> {
+export function startCommand(command: readonly string[]): number | ReturnType<typeof notStarted> {
   const [program = ""] = command;
   let failure: readonly [Errno, string] = [errnos.ENOENT, "execve"];
   let isThere = false;

@@ -203,6 +203,10 @@ char fault_stack[16384] __attribute__((common, aligned(16))); /* behind the vari
 static char note[128];      /* what a successor has to know, as its argument */
 static char called_as[16];  /* argv[0] without a path */
 static long faulted_at;     /* seconds on the monotonic clock; 0: never */
+static char fault_time[24]; /* the same, as an argument */
+static char resumed[] = "--resumed";
+static char *without_words[] = {called_as, resumed, note, fault_time, NULL};
+static char **successor = without_words;
 
 static long seconds_now(void) {
 	struct timespec now;
@@ -227,12 +231,10 @@ JSValue sys_become(ARGS) {
 
 /* This executable once more, as the same process: whatever runs goes on. */
 static void start_over(void) {
-	char at[24];
-	char *argv[] = {called_as, "--resumed", note, at, NULL};
 	extern char **environ;
-	snprintf(at, sizeof at, "%ld", seconds_now());
-	execve("/proc/self/exe", argv, environ);
-	execve((const char *)getauxval(AT_EXECFN), argv, environ);
+	snprintf(fault_time, sizeof fault_time, "%ld", seconds_now());
+	execve("/proc/self/exe", successor, environ);
+	execve((const char *)getauxval(AT_EXECFN), successor, environ);
 }
 
 static void run_shell(void) {
@@ -307,12 +309,26 @@ JSValue sys_remember(ARGS) {
 	return JS_NewInt32(ctx, 0);
 }
 
+/* A container's command line, which its successor is told again: copies, since a title may be
+ * written where the words are. Without room for them, it knows what it was, and not what for. */
+static void remember_words(int count, char **words) {
+	size_t known = sizeof without_words / sizeof *without_words - 1;
+	char **all = calloc(known + (size_t)count + 1, sizeof *all);
+	if (!all) return;
+	memcpy(all, without_words, known * sizeof *all);
+	for (int i = 0; i < count; i++)
+		if (!(all[known + (size_t)i] = strdup(words[i]))) return;
+	successor = all;
+}
+
 void remember_call(int argc, char **argv) {
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
 	snprintf(called_as, sizeof called_as, "%s", slash ? slash + 1 : argc > 0 ? argv[0] : "init");
 	int is_resumed = argc > 3 && strcmp(argv[1], "--resumed") == 0;
-	int is_next = is_resumed || (argc > 1 && strcmp(argv[1], "--entrypoint") == 0);
-	if (getpid() != 1 || !is_next) return;
+	int from = is_resumed ? 4 : 1; /* the words of a container, behind what a successor is told */
+	int has_words = argc > from && strcmp(argv[from], "--entrypoint") == 0;
+	if (getpid() != 1 || !(is_resumed || has_words)) return;
+	if (has_words) remember_words(argc - from, argv + from);
 	sigemptyset(&start.mask); /* what is blocked or ignored is the predecessor's doing */
 	if (!is_resumed) return;
 	faulted_at = atol(argv[3]);
