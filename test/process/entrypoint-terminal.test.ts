@@ -1,38 +1,9 @@
 // `trinit entrypoint` at a terminal: who gets its keys, and who has it afterwards.
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
-import { spawn } from "node-pty";
-import { Transcript } from "../../vm/transcript.ts";
+import { test } from "node:test";
 import { signalsProgram } from "../entrypoint.ts";
-import { bin, deadlineMs, inTime } from "../harness.ts";
-
-interface Terminal {
-  /** Of the program. */
-  readonly pid: number;
-  type(keys: string): void;
-  /** The first line that matches. */
-  waitFor(pattern: RegExp): Promise<unknown>;
-  text(): string;
-  /** The exit code. */
-  waitForExit(): Promise<number>;
-}
-
-/** A terminal with this program as the leader of its session. */
-function open(t: TestContext, program: string, args: readonly string[]): Terminal {
-  const env = { ...process.env, PS1: "ready> ", TRINIT: bin("trinit"), ENV: "" };
-  const terminal = spawn(program, [...args], { cols: 200, env });
-  const shown = new Transcript();
-  terminal.onData((text) => shown.add(text));
-  t.after(() => terminal.kill("SIGKILL"));
-  const ended = new Promise<number>((resolve) => terminal.onExit((end) => resolve(end.exitCode)));
-  return {
-    pid: terminal.pid,
-    type: (keys) => terminal.write(keys),
-    waitFor: (pattern) => shown.waitFor(pattern, deadlineMs),
-    text: () => shown.text,
-    waitForExit: () => inTime(ended, `the end of ${program}`, () => shown.text),
-  };
-}
+import { bin } from "../harness.ts";
+import { openTerminal as open } from "../terminal.ts";
 
 test("Ctrl-C and Ctrl-\\ reach the command, once", async (t) => {
   const terminal = open(t, bin("trinit"), ["entrypoint", signalsProgram(t)]);
