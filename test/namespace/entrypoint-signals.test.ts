@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Place, type Started, signalsProgram, startEntrypoint } from "../entrypoint.ts";
 import { childrenOf, kill, type Lines } from "../harness.ts";
-import { inNamespaces } from "../namespace.ts";
+import { inNamespaces, unsanitized } from "../namespace.ts";
 
 /** KILL and STOP, which nobody catches; the faults of a processor end who is not process 1; the
  * others are sent below. */
@@ -64,7 +64,7 @@ for (const place of ["first", "other"] as const satisfies readonly Place[]) {
   });
 }
 
-test("process 1 takes no notice of a fault that somebody sends", inNamespaces, async (t) => {
+test("process 1 takes no notice of a fault that somebody sends", unsanitized, async (t) => {
   const started = await startEntrypoint(t, "first", [signalsProgram(t)]);
   await started.stdout.waitFor(/^got 0$/);
   for (const number of [4, 5, 7, 8, 11]) started.send(number);

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { type TestContext, test } from "node:test";
-import { type Output, tempDir } from "../harness.ts";
-import { startFaultyInit, startInit } from "../init.ts";
+import { eventually, type Output, tempDir } from "../harness.ts";
+import { quickStages, startFaultyInit, startInit } from "../init.ts";
 import { inNamespaces, startNamespace } from "../namespace.ts";
 
 /** How process 1 ends, and what it says, in a namespace without stages and services. */
@@ -68,6 +68,21 @@ test("nothing to run: a message, and 100", inNamespaces, async (t) => {
   assert.equal(code, 100);
   assert.match(stderr, /^trinit: fatal: nothing to run: /);
 });
+
+const web = { "run!": "#!/bin/sh\nexec sleep 600\n" };
+
+for (const [what, files] of [
+  ["a service in /etc/service", { services: { web }, runit: {} }],
+  ["a service in $SVDIR", { services: { "../web/x": web }, runit: {}, env: { SVDIR: "/etc/web" } }],
+  ["a stage 1", { runit: { "1!": quickStages["1!"] } }],
+  ["a stage 2", { runit: { "2!": quickStages["2!"] } }],
+] as const) {
+  test(`with ${what}, the entrypoint becomes init`, inNamespaces, async (t) => {
+    const { pid } = await startNamespace(t, { pid1: ["trinit", "sleep", "600"], ...files });
+    const comm = `/proc/${pid}/comm`;
+    await eventually("init", () => fs.readFileSync(comm, "utf8") === "init\n");
+  });
+}
 
 for (const name of ["init", "trinit"]) {
   test(`${name} alone is init`, inNamespaces, async (t) => {
