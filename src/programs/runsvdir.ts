@@ -2,9 +2,15 @@
 // one heap. It keeps the read end of every log pipe: a runsv that is killed loses no line.
 import { parseArgs } from "../core/args.ts";
 import { signals } from "../core/commands.ts";
-import { forkRetryMs, rescanMs, runsvdirDescriptors, supervisorRetryMs } from "../core/limits.ts";
+import {
+  essentialExit,
+  forkRetryMs,
+  rescanMs,
+  runsvdirDescriptors,
+  supervisorRetryMs,
+} from "../core/limits.ts";
 import { errnos, reason } from "../core/message.ts";
-import { type Found, planScan, restartAt, serviceNames } from "../core/scan.ts";
+import { type Found, planScan, restartAt } from "../core/scan.ts";
 import { labelText, type Millis } from "../core/time.ts";
 import { type Ended, type Outcome, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
 import {
@@ -12,14 +18,10 @@ import {
   complain,
   getrlimit,
   isDirectory,
-  isLink,
   type Limit,
-  lstatIfThere,
   open,
   pipe,
-  readdir,
   reasonOf,
-  type Stat,
   SysError,
   setrlimit,
   setsid,
@@ -34,13 +36,14 @@ import {
   leftOver,
   release,
 } from "./runsvdir-adopt.ts";
+import { type Ending, endRest, newEnding, nextLook, watchStatus } from "./runsvdir-end.ts";
+import { exitCodeIn, honoursEssential, tellInit } from "./runsvdir-essential.ts";
+import { list } from "./runsvdir-list.ts";
 import { type Log, openLog, readTitle, warn, well } from "./runsvdir-log.ts";
 import {
   adoptTrail,
-  follow,
   newTrail,
   newWatch,
-  noteAll,
   readChanges,
   type Trail,
   type Watch,
@@ -77,13 +80,19 @@ interface Runsvdir extends Log {
   /** What forked supervisors share: see samples(). */
   readonly samples: unknown;
   scanDue: Millis | null;
-  /** Told to end, as PID 1: the exit code once every runsv is gone. */
-  ending: number | null;
+  /** Told to end, as PID 1, or by the end of an essential service: every runsv is waited for. */
+  ending: Ending | null;
   /** ALRM came: say so once the scan is done. */
   rescanTold: boolean;
 }
 
 const forcedRescan = ".forced-rescan";
+const heard = [signals.TERM, signals.HUP, signals.CHLD, signals.ALRM];
+
+/** A container's entrypoint, whose INT is Ctrl-C. */
+function isFirst(): boolean {
+  return sys.getpid() === 1;
+}
 
 export function main(argv: readonly string[]): Outcome {
   const args = parseArgs(argv, "PL:");
@@ -99,7 +108,7 @@ export function main(argv: readonly string[]): Outcome {
     sessions: args.options.some(({ letter }) => letter === "P"),
     children: new Map(),
     watch: newWatch(),
-    signalFd: openSignals([signals.TERM, signals.HUP, signals.CHLD, signals.ALRM]),
+    signalFd: openSignals(isFirst() ? [...heard, signals.INT] : heard),
     title: null,
     descriptorLimit: raiseDescriptorLimit(),
     said: new Map(),
@@ -137,8 +146,9 @@ function raiseDescriptorLimit(): Limit | null {
 }
 
 function nextDeadline(state: Runsvdir): Millis | null {
-  const isEnding = state.ending !== null; // only the end of a runsv is waited for
-  let next = isEnding ? null : state.scanDue;
+  const { ending } = state;
+  const isEnding = ending !== null; // only the end of a runsv is waited for
+  let next = isEnding ? (isFirst() ? nextLook(ending) : null) : state.scanDue;
   for (const { due, adopted } of state.children.values()) {
     const isLookedAt = adopted !== null && adopted.pidfd < 0;
     const at = isLookedAt ? sys.monotonic() + rescanMs : isEnding ? null : due;
@@ -156,9 +166,12 @@ function turn(state: Runsvdir, ready: readonly number[]): number | null {
     const code = number === signals.CHLD ? null : onSignal(state, number);
     if (code !== null) return code;
   }
-  for (let ended = reap(); ended !== null; ended = reap()) onEnded(state, ended);
+  for (let ended = reap(); ended !== null; ended = reap()) {
+    const code = onEnded(state, ended);
+    if (code !== null) return code;
+  }
   checkAdopted(state);
-  if (state.ending !== null) return state.children.size === 0 ? state.ending : null;
+  if (state.ending !== null) return goOnEnding(state, state.ending);
   if (state.scanDue !== null && state.scanDue <= sys.monotonic()) scan(state);
   startDue(state, sys.monotonic());
   return null;
@@ -173,25 +186,67 @@ function onSignal(state: Runsvdir, number: number): number | null {
 }
 
 /** TERM leaves the services running, HUP brings them down, as runit has it. PID 1 cannot leave
- * anything behind: it waits for all of them. */
+ * anything behind: it waits for all of them, and told a second time, kills all. */
 function end(state: Runsvdir, signal: number): number | null {
   const code = signal === signals.HUP ? 111 : 0;
-  const alone = sys.getpid() === 1;
-  if (alone) state.ending = code;
-  if (code === 0 && !alone) return 0;
-  for (const child of state.children.values()) stopChild(state, child);
-  return alone ? null : code;
+  const before = state.ending;
+  if (before === null && code === 0 && !isFirst()) return 0;
+  const ending = before ?? endAll(state, code);
+  if (!isFirst()) return before === null ? code : null;
+  if (ending.isTold) sys.killall(signals.KILL);
+  ending.isTold = true;
+  return null;
 }
 
-function onEnded(state: Runsvdir, { pid, status }: Ended): void {
+/** Every service is told to end; all of them are waited for. */
+function endAll(state: Runsvdir, code: number): Ending {
+  const { directory, watch, children } = state;
+  const ending = newEnding(code);
+  state.ending = ending;
+  for (const child of children.values()) {
+    if (isFirst()) watchStatus(ending, watch.fd, `${directory}/${child.name}`);
+    stopChild(state, child);
+  }
+  return ending;
+}
+
+function goOnEnding({ directory, children }: Runsvdir, ending: Ending): number | null {
+  const left = [...children.values()];
+  if (left.length === 0) return ending.code;
+  if (!isFirst()) return null;
+  const pids = new Set(left.map(({ pid }) => pid));
+  endRest(
+    ending,
+    pids,
+    left.map(({ name }) => `${directory}/${name}`),
+  );
+  return null;
+}
+
+/** An exit code ends us. */
+function onEnded(state: Runsvdir, { pid, status }: Ended): number | null {
   for (const child of state.children.values()) {
     if (child.pid !== pid) continue;
     if (child.adopted !== null) release(child.adopted); // it had become our child
     child.adopted = null;
+    if (status === essentialExit << 8) return onLoss(state, child);
     const due = restartAt((status & 0x7f) !== 0, child.startedAt, sys.monotonic());
     replace(state, child, due);
-    return;
+    return null;
   }
+  return null;
+}
+
+/** An essential service has ended. */
+function onLoss(state: Runsvdir, child: Child): number | null {
+  const { name } = child;
+  const code = exitCodeIn(`${state.directory}/${name}`);
+  removeChild(state, child);
+  if (state.ending !== null) return null; // whatever was first is the reason
+  warn(state, `${name}/essential`, `essential service ${name} has ended`, `exit code ${code}`);
+  if (tellInit(code)) return 0;
+  endAll(state, code);
+  return null;
 }
 
 /** Its runsv has ended: another one then, unless the service leaves. */
@@ -270,102 +325,6 @@ function tellDeafness(state: Runsvdir, { watch, deaf }: Trail): void {
   if (watch.fd < 0) warn(state, "/watch", `unable to use inotify, ${slow}`);
   else if (first === undefined) well(state, "/watch");
   else warn(state, "/watch", `unable to watch ${first.directory}, ${slow}`, first.why);
-}
-
-interface Listing {
-  /** In the order of starting; null when the directory cannot be read: everything stays. */
-  readonly services: readonly Found[] | null;
-  readonly sure: boolean;
-}
-
-function list(state: Runsvdir, trail: Trail): Listing {
-  try {
-    const directory = enter(state, trail);
-    const names = serviceNames(readdir(directory, state.directory));
-    const services: Found[] = [];
-    let sure = true;
-    for (const name of names) {
-      const stat = look(state, trail, directory, name);
-      if (stat === "unknown") services.push(...knownAs(state, name));
-      else if (stat !== null && isDirectory(stat)) services.push({ name, key: keyOf(stat) });
-      if (stat === null || stat === "unknown") sure = false;
-    }
-    well(state, "/");
-    forget(state, names);
-    return { services, sure };
-  } catch (error) {
-    if (!(error instanceof SysError)) throw error;
-    warn(state, "/", error.what, reason(error.errno));
-    return { services: null, sure: false };
-  }
-}
-
-/** The scanned directory, watched, by a path without links where there is one. */
-function enter(state: Runsvdir, trail: Trail): string {
-  const directory = follow(trail, state.directory) ?? state.directory;
-  if (!isDirectory(statOf(directory, state.directory))) {
-    throw new SysError("change directory to", errnos.ENOTDIR, state.directory);
-  }
-  const entered = sys.stat(`${directory}/.`);
-  if (typeof entered === "number") {
-    throw new SysError("change directory to", -entered, state.directory);
-  }
-  noteAll(trail, directory);
-  return directory;
-}
-
-function statOf(path: string, shown: string): Stat {
-  const stat = sys.stat(path);
-  if (typeof stat === "number") throw new SysError("stat", -stat, shown);
-  return stat;
-}
-
-/** Complaints about what is no longer there would stand for ever. */
-function forget(state: Runsvdir, names: readonly string[]): void {
-  if (state.said.size === 0) return;
-  const there = new Set(names);
-  for (const { name } of state.children.values()) there.add(name);
-  for (const subject of state.said.keys()) {
-    const name = subject.split("/", 1)[0] as string;
-    if (name !== "" && !there.has(name)) state.said.delete(subject);
-  }
-}
-
-/** What an entry leads to, or null: a link to nothing, or a directory we may not look into. */
-function look(
-  state: Runsvdir,
-  trail: Trail,
-  directory: string,
-  name: string,
-): Stat | "unknown" | null {
-  const path = `${directory}/${name}`;
-  try {
-    const entry = lstatIfThere(path);
-    if (entry === null) return null; // removed since it was listed: an event is on its way
-    if (isLink(entry)) follow(trail, path);
-    const stat = isLink(entry) ? statOf(path, name) : entry;
-    well(state, name);
-    return stat;
-  } catch (error) {
-    if (!(error instanceof SysError)) throw error;
-    if (sys.lstat(path) === -errnos.ENOENT) return null; // a link that was removed just now
-    warn(state, name, `unable to stat ${name}`, reason(error.errno));
-    return isGone(error.errno) ? null : "unknown";
-  }
-}
-
-/** Where a path leads nowhere; any other errno says nothing about what is there. */
-function isGone(errno: number): boolean {
-  return errno === errnos.ENOENT || errno === errnos.ENOTDIR || errno === errnos.ELOOP;
-}
-
-function keyOf({ dev, ino }: Stat): string {
-  return `${dev}:${ino}`;
-}
-
-/** The service of that name, while its directory cannot be looked at: no reason to stop it. */
-function knownAs(state: Runsvdir, name: string): readonly Found[] {
-  return [...state.children.values()].filter((child) => child.name === name && !child.leaving);
 }
 
 /** True when a name has become free that another directory may be waiting for. */
@@ -461,7 +420,8 @@ function runChild(state: Runsvdir, { name, pipe: fd }: Child): Outcome {
   if (state.descriptorLimit !== null) setrlimit("nofile", state.descriptorLimit);
   if (state.sessions) setsid();
   const directory = `${state.directory}/${name}`;
-  return supervise({ directory, name, logPipe: fd < 0 ? null : fd });
+  const logPipe = fd < 0 ? null : fd;
+  return supervise({ directory, name, logPipe, honoursEssential: honoursEssential() });
 }
 
 /** The pipe of a service with a log: we keep the read end, runsv and the logger inherit it. */

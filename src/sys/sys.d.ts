@@ -27,6 +27,8 @@ interface SysSpawn {
   readonly fds: readonly number[];
   /** Where the child writes its birth record before exec: see birth(). */
   readonly birth: Bytes | null;
+  /** Its environment; ours where this is missing or null. */
+  readonly env?: readonly Bytes[] | null;
   /** In a session of its own. */
   readonly session?: boolean;
   /** With its descriptor 0 as the controlling terminal, if that is one: "free" only where nobody
