@@ -11,7 +11,8 @@ const exitcodeVariable = "TRINIT_EXITCODE";
 /** A machine does not end with a service; a container does, and whatever says where its exit code
  * is to be written. */
 export function honoursEssential(): boolean {
-  return !sys.machine() || sys.getenv(exitcodeVariable) !== null;
+  const isMachine = sys.machine() || (FAULTS && sys.fault("machine"));
+  return !isMachine || sys.getenv(exitcodeVariable) !== null;
 }
 
 /** The exit code of a service that has ended, by its supervise/exit. */

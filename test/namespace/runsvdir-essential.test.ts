@@ -1,5 +1,6 @@
 // A service with a file `essential`, whose end is that of its container: with which code, what
 // happens before, and what does not count as its end.
+// Differs, essential: all of it.
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import path from "node:path";

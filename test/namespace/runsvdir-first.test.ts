@@ -1,4 +1,5 @@
 // runsvdir as process 1, the ENTRYPOINT of an image: how it ends, whoever holds it up.
+// Differs, runsvdir-pid1: what the scenarios beside runit do not show.
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import path from "node:path";

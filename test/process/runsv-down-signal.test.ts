@@ -1,4 +1,5 @@
 // down-signal: what is sent in the place of TERM, and what is no signal.
+// Differs, down-signal: all of it.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";

@@ -1,4 +1,5 @@
 // env/ of a service: what run, finish and the control scripts see, and what does not.
+// Differs, service-env: all of it.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
@@ -33,7 +34,7 @@ async function variables(dir: string, name: string): Promise<string[]> {
 }
 
 describe("env/", { concurrency: 4 }, () => {
-  test("is in the environment of run, finish and the control scripts, not the logger's", async (t) => {
+  test("is in the environment of run, finish and scripts, not the logger's", async (t) => {
     const files = { "env/GREETING": "good morning \nworld\n", "env/NEW": "1", "env/GONE": "" };
     const more = { "env/.HIDDEN": "x", "env/dir/": "" };
     const dir = serviceDir(tempDir(t), "web", { ...scripts, ...files, ...more });

@@ -1,4 +1,5 @@
-// timeout-kill and timeout-finish: how long who is to end has, and what is no number of milliseconds.
+// timeout-kill and timeout-finish: how long who is to end has, and what is no number of them.
+// Differs, timeout-kill: all of it.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
