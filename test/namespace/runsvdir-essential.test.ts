@@ -154,6 +154,20 @@ describe("essential", { concurrency: 2, ...inNamespaces }, () => {
     });
   }
 
+  test("a fork that fails is no end", async (t) => {
+    const faults = tempDir(t);
+    fs.writeFileSync(path.join(faults, "spawn"), "");
+    const options = { trinit: faultsBin("trinit"), env: { TRINIT_FAULTS: faults } };
+    const files = { "run!": untilGo("exit 5"), ...essential };
+    const inside = await startTree(t, { web: files }, options);
+    await inside.stderr.waitFor(/unable to fork, sleeping/);
+    fs.rmSync(path.join(faults, "spawn"));
+    await control(inside.service("web"), "up");
+    await isUp(inside.service("web"));
+    go(inside.service("web"));
+    assert.equal((await inside.waitForExit()).code, 5);
+  });
+
   test("on a machine it is a service as any other", async (t) => {
     const faults = tempDir(t);
     fs.writeFileSync(path.join(faults, "machine"), "");
