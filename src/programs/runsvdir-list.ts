@@ -1,12 +1,12 @@
-// What is in runsvdir's directory: its services by name and by what makes them themselves, and
-// whether that is sure. Everything that the answer depends on is watched before it is looked at.
+// What is in the directory that runsvdir scans: services, and what is to be complained of there.
 import { errnos, reason } from "../core/message.ts";
 import { type Found, type Known, serviceNames } from "../core/scan.ts";
 import { isDirectory, isLink, lstatIfThere, readdir, type Stat, SysError } from "../sys/posix.ts";
 import { type Log, warn, well } from "./runsvdir-log.ts";
 import { follow, noteAll, type Trail } from "./runsvdir-watch.ts";
 
-interface Listed extends Log {
+/** A directory, and the services that are known to be in it. */
+interface Scanned extends Log {
   readonly directory: string;
   readonly children: ReadonlyMap<string, Known>;
 }
@@ -17,7 +17,7 @@ export interface Listing {
   readonly sure: boolean;
 }
 
-export function list(state: Listed, trail: Trail): Listing {
+export function list(state: Scanned, trail: Trail): Listing {
   try {
     const directory = enter(state, trail);
     const names = serviceNames(readdir(directory, state.directory));
@@ -40,7 +40,7 @@ export function list(state: Listed, trail: Trail): Listing {
 }
 
 /** The scanned directory, watched, by a path without links where there is one. */
-function enter(state: Listed, trail: Trail): string {
+function enter(state: Scanned, trail: Trail): string {
   const directory = follow(trail, state.directory) ?? state.directory;
   if (!isDirectory(statOf(directory, state.directory))) {
     throw new SysError("change directory to", errnos.ENOTDIR, state.directory);
@@ -60,7 +60,7 @@ function statOf(path: string, shown: string): Stat {
 }
 
 /** Complaints about what is no longer there would stand for ever. */
-function forget(state: Listed, names: readonly string[]): void {
+function forget(state: Scanned, names: readonly string[]): void {
   if (state.said.size === 0) return;
   const there = new Set(names);
   for (const { name } of state.children.values()) there.add(name);
@@ -72,7 +72,7 @@ function forget(state: Listed, names: readonly string[]): void {
 
 /** What an entry leads to, or null: a link to nothing, or a directory we may not look into. */
 function look(
-  state: Listed,
+  state: Scanned,
   trail: Trail,
   directory: string,
   name: string,
@@ -103,6 +103,6 @@ function keyOf({ dev, ino }: Stat): string {
 }
 
 /** The service of that name, while its directory cannot be looked at: no reason to stop it. */
-function knownAs(state: Listed, name: string): readonly Found[] {
-  return [...state.children.values()].filter((child) => child.name === name && !child.leaving);
+function knownAs({ children }: Scanned, name: string): readonly Found[] {
+  return [...children.values()].filter((child) => child.name === name && !child.leaving);
 }

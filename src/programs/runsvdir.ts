@@ -1,15 +1,17 @@
 // runsvdir: one runsv for every directory under a directory, forked, so that all of them share
 // one heap. It keeps the read end of every log pipe: a runsv that is killed loses no line.
-import { parseArgs } from "../core/args.ts";
+import { type Args, parseArgs } from "../core/args.ts";
 import { signals } from "../core/commands.ts";
 import {
   essentialExit,
   forkRetryMs,
+  relayDescriptors,
   rescanMs,
   runsvdirDescriptors,
   supervisorRetryMs,
 } from "../core/limits.ts";
 import { errnos, reason } from "../core/message.ts";
+import { type Format, parseFormat } from "../core/relay.ts";
 import { type Found, planScan, restartAt } from "../core/scan.ts";
 import { labelText, type Millis } from "../core/time.ts";
 import { type Ended, type Outcome, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
@@ -41,6 +43,19 @@ import { exitCodeIn, honoursEssential, tellInit } from "./runsvdir-essential.ts"
 import { list } from "./runsvdir-list.ts";
 import { type Log, openLog, readTitle, warn, well } from "./runsvdir-log.ts";
 import {
+  forkedAtOnce,
+  isRelayed,
+  isRelaying,
+  newRelays,
+  onRelayEnded,
+  openOutput,
+  type Relay,
+  type Relays,
+  relayDue,
+  releaseRelay,
+  startRelays,
+} from "./runsvdir-relay.ts";
+import {
   adoptTrail,
   newTrail,
   newWatch,
@@ -50,7 +65,7 @@ import {
   watchedFds,
 } from "./runsvdir-watch.ts";
 
-export const usage = "[-P] [-L file] dir";
+export const usage = "[-P] [-L file] [-o format] dir";
 
 /** A service directory and its runsv. */
 interface Child extends Found {
@@ -66,6 +81,8 @@ interface Child extends Found {
   adopted: Adopted | null;
   /** The read end of the log pipe; -1: there is no log. */
   pipe: number;
+  /** Who brings its output out; null: nobody has to. */
+  relay: Relay | null;
 }
 
 interface Runsvdir extends Log {
@@ -73,6 +90,7 @@ interface Runsvdir extends Log {
   /** -P: every runsv gets a session, and so a process group, of its own. */
   readonly sessions: boolean;
   readonly children: Map<string, Child>;
+  readonly relays: Relays;
   readonly watch: Watch;
   readonly signalFd: number;
   /** The limit on descriptors that services shall see, not the one we gave ourselves. */
@@ -95,22 +113,25 @@ function isFirst(): boolean {
 }
 
 export function main(argv: readonly string[]): Outcome {
-  const args = parseArgs(argv, "PL:");
+  const args = parseArgs(argv, "PL:o:");
   const directory = args.operands[0];
-  if (!args.valid || directory === undefined) {
+  const format = formatIn(args);
+  if (!args.valid || directory === undefined || format === null) {
     complain(`usage: ${argv[0]} ${usage}\n`);
     return 1;
   }
   const who = `runsvdir ${directory}`;
+  const relays = newRelays(format);
   const state: Runsvdir = {
     who,
     directory,
     sessions: args.options.some(({ letter }) => letter === "P"),
     children: new Map(),
+    relays,
     watch: newWatch(),
     signalFd: openSignals(isFirst() ? [...heard, signals.INT] : heard),
     title: null,
-    descriptorLimit: raiseDescriptorLimit(),
+    descriptorLimit: raiseDescriptorLimit(isRelaying(relays)),
     said: new Map(),
     samples: samples(),
     scanDue: sys.monotonic(),
@@ -120,6 +141,11 @@ export function main(argv: readonly string[]): Outcome {
   openLog(state, argv, args);
   sys.subreaper(); // a service whose runsv was killed stays in the tree
   return runTurns({ who, state, fds: descriptors, deadline: nextDeadline, turn });
+}
+
+/** What -o says; null: that is no format. */
+function formatIn({ options }: Args): Format | null {
+  return parseFormat(options.findLast(({ letter }) => letter === "o")?.value ?? "plain");
 }
 
 function descriptors({ signalFd, watch, title, children }: Runsvdir): readonly number[] {
@@ -132,11 +158,12 @@ function descriptors({ signalFd, watch, title, children }: Runsvdir): readonly n
 }
 
 /** What the limit was; null where limits are not to be had, which only many services would mind. */
-function raiseDescriptorLimit(): Limit | null {
+function raiseDescriptorLimit(forRelays: boolean): Limit | null {
+  const most = forRelays ? relayDescriptors : runsvdirDescriptors;
   try {
     const limit = getrlimit("nofile");
     const { soft, hard } = limit;
-    const wanted = hard === null ? runsvdirDescriptors : Math.min(hard, runsvdirDescriptors);
+    const wanted = hard === null ? most : Math.min(hard, most);
     if (soft !== null && soft < wanted) setrlimit("nofile", { soft: wanted });
     return limit;
   } catch (error) {
@@ -146,9 +173,12 @@ function raiseDescriptorLimit(): Limit | null {
 }
 
 function nextDeadline(state: Runsvdir): Millis | null {
-  const { ending } = state;
-  const isEnding = ending !== null; // only the end of a runsv is waited for
-  let next = isEnding ? (isFirst() ? nextLook(ending) : null) : state.scanDue;
+  const { ending, children } = state;
+  const isEnding = ending !== null; // only the end of a runsv is waited for, and of a relay
+  const isLooking = isEnding && isFirst() && children.size > 0;
+  let next = isLooking ? nextLook(ending) : isEnding ? null : state.scanDue;
+  const relaysAt = relayDue(state.relays);
+  if (relaysAt !== null) next = Math.min(relaysAt, next ?? relaysAt);
   for (const { due, adopted } of state.children.values()) {
     const isLookedAt = adopted !== null && adopted.pidfd < 0;
     const at = isLookedAt ? sys.monotonic() + rescanMs : isEnding ? null : due;
@@ -210,16 +240,15 @@ function endAll(state: Runsvdir, code: number): Ending {
   return ending;
 }
 
-function goOnEnding({ directory, children }: Runsvdir, ending: Ending): number | null {
+function goOnEnding(state: Runsvdir, ending: Ending): number | null {
+  const { directory, children, relays } = state;
+  startRelays(state, relays, sys.monotonic());
   const left = [...children.values()];
-  if (left.length === 0) return ending.code;
+  if (left.length === 0) return isRelayed(relays) ? ending.code : null;
   if (!isFirst()) return null;
-  const pids = new Set(left.map(({ pid }) => pid));
-  endRest(
-    ending,
-    pids,
-    left.map(({ name }) => `${directory}/${name}`),
-  );
+  const pids = new Set([...left, ...relays.all].map(({ pid }) => pid));
+  const directories = left.map(({ name }) => `${directory}/${name}`);
+  endRest(ending, pids, directories);
   return null;
 }
 
@@ -234,6 +263,7 @@ function onEnded(state: Runsvdir, { pid, status }: Ended): number | null {
     replace(state, child, due);
     return null;
   }
+  onRelayEnded(state, state.relays, { pid, status });
   return null;
 }
 
@@ -269,6 +299,7 @@ function checkAdopted(state: Runsvdir): void {
 
 function removeChild(state: Runsvdir, child: Child): void {
   if (child.pipe >= 0) close(child.pipe);
+  if (child.relay !== null) releaseRelay(state, state.relays, child.relay);
   state.children.delete(child.key);
   state.scanDue = sys.monotonic(); // its name may be waited for
 }
@@ -350,6 +381,7 @@ function carryOut(state: Runsvdir, found: readonly Found[]): boolean {
       leaving: false,
       adopted: null,
       pipe: -1,
+      relay: null,
     };
     state.children.set(one.key, child);
   }
@@ -365,21 +397,30 @@ function rename(state: Runsvdir, found: readonly Found[]): void {
   }
 }
 
-/** Forks a runsv for everyone whose time has come. All in one call: nothing of the heap that
- * they share is touched between two forks. */
+/** Forks a runsv for everyone whose time has come, and relays. All in one call: nothing of the heap
+ * that they share is touched between two forks. */
 function startDue(state: Runsvdir, now: Millis): void {
-  const due = [...state.children.values()].filter(
-    (one) => one.due !== null && one.due <= now && !isTaken(state, one, now),
-  );
-  if (due.length === 0) return;
-  for (const child of due) {
-    child.startedAt = now;
-    if (child.pipe < 0) child.pipe = makeLogPipe(state, child.name);
-  }
+  const due = [...state.children.values()]
+    .filter((one) => one.due !== null && one.due <= now)
+    .slice(0, forkedAtOnce(state.relays)) // those left have their turn at once
+    .filter((one) => !isTaken(state, one, now));
+  const outputs = due.map((child) => preparePipes(state, child));
+  if (due.length > 0) forkSupervisors(state, due, outputs, now);
+  startRelays(state, state.relays, now);
+  for (const fd of outputs.flat()) close(fd);
+}
+
+function forkSupervisors(
+  state: Runsvdir,
+  due: readonly Child[],
+  outputs: readonly (readonly number[])[],
+  now: Millis,
+): void {
+  for (const child of due) child.startedAt = now;
   const pids = sys.fork(
-    (index) => runChild(state, due[index] as Child),
+    (index) => runChild(state, due[index] as Child, outputs[index] ?? []),
     due.map(({ name }) => ["runsv", name]),
-    due.map(({ pipe: fd }) => (fd < 0 ? [] : [fd])),
+    due.map(({ pipe: fd }, index) => [...(fd < 0 ? [] : [fd]), ...(outputs[index] ?? [])]),
   );
   due.forEach((child, index) => {
     const pid = pids[index] ?? 0;
@@ -416,18 +457,29 @@ function countAdopted({ children }: Runsvdir): number {
 }
 
 /** In the child: it becomes the supervisor. */
-function runChild(state: Runsvdir, { name, pipe: fd }: Child): Outcome {
+function runChild(state: Runsvdir, { name, pipe: fd }: Child, output: readonly number[]): Outcome {
   if (state.descriptorLimit !== null) setrlimit("nofile", state.descriptorLimit);
   if (state.sessions) setsid();
+  output.forEach((end, index) => {
+    sys.dup2(end, index + 1);
+    close(end);
+  });
   const directory = `${state.directory}/${name}`;
   const logPipe = fd < 0 ? null : fd;
   return supervise({ directory, name, logPipe, honoursEssential: honoursEssential() });
 }
 
-/** The pipe of a service with a log: we keep the read end, runsv and the logger inherit it. */
+/** The pipe of a service with a log: we keep the read end, runsv and the logger inherit it. One
+ * without a log has pipes to its relay: their write ends. */
+function preparePipes(state: Runsvdir, child: Child): readonly number[] {
+  const log = sys.stat(`${state.directory}/${child.name}/log`);
+  const hasLog = typeof log !== "number" && isDirectory(log); // runsv says what is wrong there
+  if (hasLog && child.pipe < 0) child.pipe = makeLogPipe(state, child.name);
+  const isAlone = (hasLog && child.relay === null) || !isRelaying(state.relays);
+  return isAlone ? [] : openOutput(state, state.relays, child);
+}
+
 function makeLogPipe(state: Runsvdir, name: string): number {
-  const log = sys.stat(`${state.directory}/${name}/log`);
-  if (typeof log === "number" || !isDirectory(log)) return -1; // runsv says what is wrong there
   try {
     const [read, write] = pipe();
     close(write); // runsv opens it through /proc/self/fd
