@@ -46,7 +46,9 @@ for (const [what, files] of [
     },
   ],
 ] as const) {
-  test(`runsv killed without privileges, with ${what}: no line is lost`, { skip }, async (t) => {
+  test(`runsv killed, and ${what} with it, without privileges: no line is lost`, {
+    skip,
+  }, async (t) => {
     const services = { web: { "run!": counter, ...files } };
     const chown = `${prepare}; chown 4711:4711 /etc/service/web/log/main`;
     const options = { pid1, runit: {}, services, prepare: chown };
@@ -61,6 +63,10 @@ for (const [what, files] of [
     );
     for (const until of [2_000, 6_000, 10_000]) {
       await waitForFile(path.join(main, "current"), () => logOf(main).includes(` line ${until}\n`));
+      const logger = await eventually("the logger", () =>
+        childrenOf(runsv).find((child) => commandLine(child).startsWith("svlogd ")),
+      );
+      kill(logger, "SIGKILL"); // nobody else is left who could read
       kill(runsv, "SIGKILL");
       runsv = await runsvOf(inside, "web", runsv);
       assert.equal((await isUp(web)).pid, pid, "the same process");

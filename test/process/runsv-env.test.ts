@@ -9,6 +9,7 @@ import { control, until } from "../../src/client/index.ts";
 import {
   commandLine,
   deadlineMs,
+  eventually,
   serviceDir,
   startRunsv,
   tempDir,
@@ -77,7 +78,7 @@ describe("env/", { concurrency: 4 }, () => {
       const own = ["GONE=soon", "GREETING=hello", "KEPT=as it was"];
       assert.deepEqual(await variables(dir, "run"), own);
       const { pid } = await until(dir, ({ state }) => state === "run", deadlineMs);
-      assert.equal(commandLine(pid ?? 0), "sleep 600");
+      await eventually("./run is sleep", () => commandLine(pid ?? 0) === "sleep 600");
       assert.equal(runsv.stderr.text(), "");
     });
   }
