@@ -26,10 +26,20 @@ done; echo over; exec sleep 600'
 /** Whoever may write its directory: root has no right to it here that is not in its mode. */
 const prepare = "mkdir -p -m 777 /etc/service/web/log/main";
 
+/** All of the log, or what there is while a logger begins and renames `current`. */
 function logOf(main: string): string {
   const names = fs.readdirSync(main).filter((name) => name.startsWith("@"));
   const files = [...names.sort(), "current"].map((name) => path.join(main, name));
-  return files.map((file) => fs.readFileSync(file, "latin1")).join("");
+  return files.map(readIfThere).join("");
+}
+
+function readIfThere(file: string): string {
+  try {
+    return fs.readFileSync(file, "latin1");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return "";
+  }
 }
 
 function capabilitiesOf({ pid }: Namespace): string {
@@ -37,12 +47,12 @@ function capabilitiesOf({ pid }: Namespace): string {
 }
 
 for (const [what, files] of [
-  ["the built-in logger", { "log/main/config": "n0\ns100000\n" }],
+  ["the built-in logger", { "log/main/config": "n0\ns0\n" }],
   [
     "a svlogd of the other user's",
     {
       "log/run!": "#!/bin/sh\nexec chpst -u :4711:4711 svlogd -tt main\n",
-      "log/main/config": "n0\ns100000\n",
+      "log/main/config": "n0\ns0\n",
     },
   ],
 ] as const) {
