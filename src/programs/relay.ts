@@ -98,15 +98,16 @@ function turn(state: Relay, ready: readonly number[]): number | null {
 /** Reads once, and writes the lines that are complete by that. */
 function take(state: Relay, stream: Stream): void {
   const buffer = roomIn(stream);
-  const count = sys.read(stream.from, buffer, stream.size, buffer.length - 1);
+  const before = stream.size; // bytes without a newline
+  const count = sys.read(stream.from, buffer, before, buffer.length - 1);
   if (count < 0) throw new SysError("read", -count, stream.name);
   if (count === 0) {
     end(state, stream);
     return;
   }
   stream.size += count;
-  const whole = buffer.lastIndexOf(newline, stream.size - 1) + 1;
-  if (whole > 0) write(state, stream, whole);
+  const last = buffer.subarray(before, stream.size).lastIndexOf(newline);
+  if (last >= 0) write(state, stream, before + last + 1);
   else if (stream.size >= relayLineBytes) {
     endLine(state, stream);
     stream.continued = true;

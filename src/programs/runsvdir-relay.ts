@@ -98,9 +98,10 @@ function newRelay(relays: Relays, name: string): Relay {
   }
 }
 
-/** The read end of a new pipe. */
+/** The read end of a new pipe. A service that has given up root opens its own /dev/stdout. */
 function keptPipe(): number {
   const [read, write] = pipe();
+  sys.fchmod(read, 0o622);
   close(write);
   return read;
 }

@@ -70,6 +70,15 @@ test("what runsv complains of has the name of its service, too", async (t) => {
   await tree.stderr.waitFor(/^web \| runsv web: fatal: unable to start \.\/run: file does not/);
 });
 
+test("with -L, lines of stderr are in that file, with the name of their service", async (t) => {
+  const { dir, scan } = newScan(t);
+  sleeper(scan, "web", { "run!": "#!/bin/sh\necho out\necho err >&2\nexec sleep 600\n" });
+  const file = path.join(dir, "log");
+  const tree = startRunsvdir(t, scan, { args: ["-L", file, "-o", "prefix"] });
+  await tree.stdout.waitFor(/^web \| out$/);
+  await waitForFile(file, (text) => text === "web | err\n");
+});
+
 test("a name may have any byte", async (t) => {
   const { scan } = newScan(t);
   const name = Buffer.from('a "b\n\xff', "latin1");
@@ -77,6 +86,17 @@ test("a name may have any byte", async (t) => {
   fs.renameSync(made, Buffer.concat([Buffer.from(`${scan}/`), name]));
   const tree = startRunsvdir(t, scan, { args: ["-o", "prefix"] });
   await tree.stdout.waitFor(/^a "b\?\xff \| out$/);
+});
+
+const isRoot = process.getuid?.() === 0;
+const skip = isRoot || process.env.CI !== undefined ? false : "needs root";
+
+test("a service opens /dev/stdout also when it is not root any more", { skip }, async (t) => {
+  const { scan } = newScan(t);
+  const script = `exec ${bin("chpst")} -u nobody sh -c 'echo out >/dev/stdout; exec sleep 600'`;
+  sleeper(scan, "web", { "run!": `#!/bin/sh\ncd /\n${script}\n` });
+  const tree = startRunsvdir(t, scan, { args: ["-o", "prefix"] });
+  await tree.stdout.waitFor(/^web \| out$/);
 });
 
 test("a line without an end waits for it, and gets one at the end", async (t) => {
