@@ -75,6 +75,11 @@ export const scriptsMax = 64;
 export const linksMax = 40;
 /** What is read of supervise/exit and supervise/complaint: one line, of a few words. */
 export const lineBytes = 4096;
+/** Of a file with one value in it, as timeout-kill: a number, or a signal's name. */
+export const settingBytes = 64;
+/** What runsv exits with after an essential service: no other program of ours has this code, and
+ * only runsvdir hears it. */
+export const essentialExit = 99;
 /** supervise/status: 20 bytes are the format, a longer file is not ours. */
 export const statusBytes = 20;
 

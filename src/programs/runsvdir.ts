@@ -3,6 +3,7 @@
 import { type Args, parseArgs } from "../core/args.ts";
 import { signals } from "../core/commands.ts";
 import {
+  essentialExit,
   forkRetryMs,
   relayDescriptors,
   rescanMs,
@@ -37,6 +38,8 @@ import {
   leftOver,
   release,
 } from "./runsvdir-adopt.ts";
+import { type Ending, endRest, newEnding, nextLook, watchStatus } from "./runsvdir-end.ts";
+import { exitCodeIn, honoursEssential, tellInit } from "./runsvdir-essential.ts";
 import { list } from "./runsvdir-list.ts";
 import { type Log, openLog, readTitle, warn, well } from "./runsvdir-log.ts";
 import {
@@ -95,13 +98,19 @@ interface Runsvdir extends Log {
   /** What forked supervisors share: see samples(). */
   readonly samples: unknown;
   scanDue: Millis | null;
-  /** Told to end, as PID 1: the exit code once every runsv is gone. */
-  ending: number | null;
+  /** Told to end, as PID 1, or by the end of an essential service: every runsv is waited for. */
+  ending: Ending | null;
   /** ALRM came: say so once the scan is done. */
   rescanTold: boolean;
 }
 
 const forcedRescan = ".forced-rescan";
+const heard = [signals.TERM, signals.HUP, signals.CHLD, signals.ALRM];
+
+/** A container's entrypoint, whose INT is Ctrl-C. */
+function isFirst(): boolean {
+  return sys.getpid() === 1;
+}
 
 export function main(argv: readonly string[]): Outcome {
   const args = parseArgs(argv, "PL:o:");
@@ -120,7 +129,7 @@ export function main(argv: readonly string[]): Outcome {
     children: new Map(),
     relays,
     watch: newWatch(),
-    signalFd: openSignals([signals.TERM, signals.HUP, signals.CHLD, signals.ALRM]),
+    signalFd: openSignals(isFirst() ? [...heard, signals.INT] : heard),
     title: null,
     descriptorLimit: raiseDescriptorLimit(isRelaying(relays)),
     said: new Map(),
@@ -164,9 +173,12 @@ function raiseDescriptorLimit(forRelays: boolean): Limit | null {
 }
 
 function nextDeadline(state: Runsvdir): Millis | null {
-  const isEnding = state.ending !== null; // only the end of a runsv is waited for
-  let next = relayDue(state.relays);
-  if (!isEnding && state.scanDue !== null) next = Math.min(state.scanDue, next ?? state.scanDue);
+  const { ending, children } = state;
+  const isEnding = ending !== null; // only the end of a runsv is waited for, and of a relay
+  const isLooking = isEnding && isFirst() && children.size > 0;
+  let next = isLooking ? nextLook(ending) : isEnding ? null : state.scanDue;
+  const relaysAt = relayDue(state.relays);
+  if (relaysAt !== null) next = Math.min(relaysAt, next ?? relaysAt);
   for (const { due, adopted } of state.children.values()) {
     const isLookedAt = adopted !== null && adopted.pidfd < 0;
     const at = isLookedAt ? sys.monotonic() + rescanMs : isEnding ? null : due;
@@ -184,12 +196,12 @@ function turn(state: Runsvdir, ready: readonly number[]): number | null {
     const code = number === signals.CHLD ? null : onSignal(state, number);
     if (code !== null) return code;
   }
-  for (let ended = reap(); ended !== null; ended = reap()) onEnded(state, ended);
-  checkAdopted(state);
-  if (state.ending !== null) {
-    startRelays(state, state.relays, sys.monotonic());
-    return state.children.size === 0 && isRelayed(state.relays) ? state.ending : null;
+  for (let ended = reap(); ended !== null; ended = reap()) {
+    const code = onEnded(state, ended);
+    if (code !== null) return code;
   }
+  checkAdopted(state);
+  if (state.ending !== null) return goOnEnding(state, state.ending);
   if (state.scanDue !== null && state.scanDue <= sys.monotonic()) scan(state);
   startDue(state, sys.monotonic());
   return null;
@@ -204,26 +216,67 @@ function onSignal(state: Runsvdir, number: number): number | null {
 }
 
 /** TERM leaves the services running, HUP brings them down, as runit has it. PID 1 cannot leave
- * anything behind: it waits for all of them. */
+ * anything behind: it waits for all of them, and told a second time, kills all. */
 function end(state: Runsvdir, signal: number): number | null {
   const code = signal === signals.HUP ? 111 : 0;
-  const alone = sys.getpid() === 1;
-  if (alone) state.ending = code;
-  if (code === 0 && !alone) return 0;
-  for (const child of state.children.values()) stopChild(state, child);
-  return alone ? null : code;
+  const before = state.ending;
+  if (before === null && code === 0 && !isFirst()) return 0;
+  const ending = before ?? endAll(state, code);
+  if (!isFirst()) return before === null ? code : null;
+  if (ending.isTold) sys.killall(signals.KILL);
+  ending.isTold = true;
+  return null;
 }
 
-function onEnded(state: Runsvdir, { pid, status }: Ended): void {
+/** Every service is told to end; all of them are waited for. */
+function endAll(state: Runsvdir, code: number): Ending {
+  const { directory, watch, children } = state;
+  const ending = newEnding(code);
+  state.ending = ending;
+  for (const child of children.values()) {
+    if (isFirst()) watchStatus(ending, watch.fd, `${directory}/${child.name}`);
+    stopChild(state, child);
+  }
+  return ending;
+}
+
+function goOnEnding(state: Runsvdir, ending: Ending): number | null {
+  const { directory, children, relays } = state;
+  startRelays(state, relays, sys.monotonic());
+  const left = [...children.values()];
+  if (left.length === 0) return isRelayed(relays) ? ending.code : null;
+  if (!isFirst()) return null;
+  const pids = new Set([...left, ...relays.all].map(({ pid }) => pid));
+  const directories = left.map(({ name }) => `${directory}/${name}`);
+  endRest(ending, pids, directories);
+  return null;
+}
+
+/** An exit code ends us. */
+function onEnded(state: Runsvdir, { pid, status }: Ended): number | null {
   for (const child of state.children.values()) {
     if (child.pid !== pid) continue;
     if (child.adopted !== null) release(child.adopted); // it had become our child
     child.adopted = null;
+    if (status === essentialExit << 8) return onLoss(state, child);
     const due = restartAt((status & 0x7f) !== 0, child.startedAt, sys.monotonic());
     replace(state, child, due);
-    return;
+    return null;
   }
   onRelayEnded(state, state.relays, { pid, status });
+  return null;
+}
+
+/** An essential service has ended. */
+function onLoss(state: Runsvdir, child: Child): number | null {
+  const { name } = child;
+  const code = exitCodeIn(`${state.directory}/${name}`);
+  removeChild(state, child);
+  if (state.ending !== null) return null; // whatever was first is the reason
+  warn(state, `${name}/essential`, `essential service ${name} has ended`, `exit code ${code}`);
+  if (tellInit(code)) return 0;
+  endAll(state, code);
+  return null;
 }
 
 /** Its runsv has ended: another one then, unless the service leaves. */
@@ -412,7 +465,8 @@ function runChild(state: Runsvdir, { name, pipe: fd }: Child, output: readonly n
     close(end);
   });
   const directory = `${state.directory}/${name}`;
-  return supervise({ directory, name, logPipe: fd < 0 ? null : fd });
+  const logPipe = fd < 0 ? null : fd;
+  return supervise({ directory, name, logPipe, honoursEssential: honoursEssential() });
 }
 
 /** The pipe of a service with a log: we keep the read end, runsv and the logger inherit it. One
