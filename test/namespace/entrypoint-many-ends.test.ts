@@ -263,3 +263,29 @@ test("a child that holds the log is told, and its last line written", inNamespac
   assert.equal(fs.readFileSync(`${inside.etc}/../run/log`, "latin1"), "last\n");
   assert.ok(performance.now() - began < 6000, "nobody waits for the time to be over");
 });
+
+test("an essential service that ends, ends all, with its code", inNamespaces, async (t) => {
+  const wait = "until [ -e /run/go ]; do sleep 0.02; done; exit 12";
+  const vital = { "run!": `#!/bin/sh\n${wait}\n`, essential: "" };
+  const inside = await startContainer(t, [], main(polite("main")), {
+    services: { web: service("web"), vital },
+  });
+  await inside.waitFor(/main up/);
+  await inside.run("touch", "/run/go");
+  assert.deepEqual(await inside.waitForExit(), ended(12));
+  assert.match(inside.said(), /main down/);
+  assert.match(inside.said(), /web down/);
+});
+
+test("timeout-kill: a service gets more time than SVWAIT, or less", inNamespaces, async (t) => {
+  const slow = service("slow", "sleep 1.5", { "timeout-kill": "60000" });
+  const deaf = { "run!": "#!/bin/sh\ntrap '' TERM\necho up >>/run/said\nexec sleep 600\n" };
+  const services = { slow, deaf: { ...deaf, "timeout-kill": "100" } };
+  const inside = await startContainer(t, [], [], { services, env: { SVWAIT: "1" } });
+  await inside.waitFor(/^up$/m);
+  await inside.waitFor(/slow up/);
+  inside.signal("SIGTERM");
+  assert.deepEqual(await inside.waitForExit(), ended(0));
+  assert.match(inside.said(), /slow down/);
+  assert.doesNotMatch(inside.stderr.text(), /kill: run/);
+});
