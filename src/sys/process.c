@@ -245,7 +245,7 @@ JSValue sys_fork(ARGS) {
 #define SPAWN_STACK 8192
 
 struct spawn {
-	char *path, **argv, **env, *cwd, *birth;
+	char *path, **argv, **env, **own_env, *cwd, *birth;
 	int fds[SPAWN_FDS];
 	int fd_count;
 	int session, foreground;
@@ -407,16 +407,21 @@ static int flag_in(JSContext *ctx, JSValueConst object, const char *name) {
 
 static int spawn_in(JSContext *ctx, JSValueConst object, struct spawn *spawn) {
 	JSValue args = JS_GetPropertyStr(ctx, object, "argv");
+	JSValue env = JS_GetPropertyStr(ctx, object, "env");
 	JSValue fds = JS_GetPropertyStr(ctx, object, "fds");
+	int has_env = JS_IsObject(env);
 	spawn->argv = strings_in(ctx, args);
+	if (has_env) spawn->env = spawn->own_env = strings_in(ctx, env);
 	spawn->fd_count = length_in(ctx, fds);
 	if (spawn->fd_count > SPAWN_FDS) spawn->fd_count = SPAWN_FDS;
 	for (int i = 0; i < spawn->fd_count; i++) spawn->fds[i] = int_at(ctx, fds, i);
 	JS_FreeValue(ctx, args);
+	JS_FreeValue(ctx, env);
 	JS_FreeValue(ctx, fds);
 	spawn->session = flag_in(ctx, object, "session");
 	spawn->foreground = flag_in(ctx, object, "foreground");
-	if (!spawn->argv || optional_in(ctx, object, "path", &spawn->path) < 0 ||
+	if (!spawn->argv || (has_env && !spawn->own_env) ||
+	    optional_in(ctx, object, "path", &spawn->path) < 0 ||
 	    optional_in(ctx, object, "cwd", &spawn->cwd) < 0 ||
 	    optional_in(ctx, object, "birth", &spawn->birth) < 0 ||
 	    optional_in(ctx, object, "tty", &spawn->tty) < 0)
@@ -441,7 +446,8 @@ __attribute__((no_sanitize("address"))) static pid_t spawn_clone(struct spawn *s
 	return pid;
 }
 
-/* spawn({path, argv, cwd, fds, birth, session?, tty?, foreground?}) -> pid | [errno, call] */
+/* spawn({path, argv, cwd, fds, birth, env?, session?, tty?, foreground?})
+ * -> pid | [errno, call] */
 JSValue sys_spawn(ARGS) {
 	UNUSED_ARGS;
 	extern char **environ;
@@ -470,6 +476,7 @@ JSValue sys_spawn(ARGS) {
 	give_scratch(ctx, spawn.birth);
 	give_scratch(ctx, spawn.cwd);
 	give_scratch(ctx, spawn.path);
+	give_strings(ctx, spawn.own_env);
 	give_strings(ctx, spawn.argv);
 	return result;
 }

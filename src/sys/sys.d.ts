@@ -27,6 +27,8 @@ interface SysSpawn {
   readonly fds: readonly number[];
   /** Where the child writes its birth record before exec: see birth(). */
   readonly birth: Bytes | null;
+  /** Its environment; ours where this is missing or null. */
+  readonly env?: readonly Bytes[] | null;
   /** In a session of its own. */
   readonly session?: boolean;
   /** With its descriptor 0 as the controlling terminal, if that is one: "free" only where nobody
@@ -221,6 +223,17 @@ declare const sys: {
     midline: boolean,
     table?: Uint8Array | null,
   ): [number, number, boolean];
+  /** Copies whole lines from input[from, to) to output as they stand in a JSON string (see
+   * core/json.ts), each between head and tail, which take the newline's place. [bytes taken, bytes
+   * made]; a line that does not fit is not taken. */
+  jsonlines(
+    input: Uint8Array,
+    from: number,
+    to: number,
+    output: Uint8Array,
+    head: Bytes,
+    tail: Bytes,
+  ): [number, number];
   /** A socket for sendto(), which does not wait. */
   udpsocket(): number;
   /** Sends buffer[from, to) as one packet; `ip` has 32 bits, the first byte on top. */
