@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { spawn } from "node-pty";
+import { withDescendants } from "../../src/client/processes.ts";
 import { Transcript } from "../../vm/transcript.ts";
 import { signalsProgram } from "../entrypoint.ts";
-import { bin, deadlineMs, inTime } from "../harness.ts";
+import { bin, deadlineMs, inTime, kill } from "../harness.ts";
 
 interface Terminal {
   /** Of the program. */
@@ -23,7 +24,9 @@ function open(t: TestContext, program: string, args: readonly string[]): Termina
   const terminal = spawn(program, [...args], { cols: 200, env });
   const shown = new Transcript();
   terminal.onData((text) => shown.add(text));
-  t.after(() => terminal.kill("SIGKILL"));
+  t.after(() => {
+    for (const pid of withDescendants([terminal.pid])) kill(pid, "SIGKILL");
+  });
   const ended = new Promise<number>((resolve) => terminal.onExit((end) => resolve(end.exitCode)));
   return {
     pid: terminal.pid,
