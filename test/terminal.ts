@@ -1,8 +1,9 @@
 // A program at a terminal of its own, for the tests of who gets its keys.
 import type { TestContext } from "node:test";
 import { spawn } from "node-pty";
+import { withDescendants } from "../src/client/processes.ts";
 import { Transcript } from "../vm/transcript.ts";
-import { bin, deadlineMs, inTime } from "./harness.ts";
+import { bin, deadlineMs, inTime, kill } from "./harness.ts";
 
 export interface Terminal {
   /** Of the program. */
@@ -21,7 +22,9 @@ export function openTerminal(t: TestContext, program: string, args: readonly str
   const terminal = spawn(program, [...args], { cols: 200, env });
   const shown = new Transcript();
   terminal.onData((text) => shown.add(text));
-  t.after(() => terminal.kill("SIGKILL"));
+  t.after(() => {
+    for (const pid of withDescendants([terminal.pid])) kill(pid, "SIGKILL");
+  });
   const ended = new Promise<number>((resolve) => terminal.onExit((end) => resolve(end.exitCode)));
   return {
     pid: terminal.pid,
