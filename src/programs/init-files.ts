@@ -12,14 +12,16 @@ const ownerExecute = 0o100;
 const typeMask = 0o170000;
 
 /** Where it may lie: runit's own place, or what is a link there (Void has links to /run/runit),
- * /run/runit itself, and Debian's place. */
+ * /run/runit itself, Debian's place, and where a container with a read-only root can write. */
 function placesOf(mark: Mark): readonly string[] {
   const own = `${stageDirectory}/${mark}`;
   const there = sys.lstat(own);
   const target = typeof there !== "number" && isLink(there) ? sys.readlink(own) : own;
   const first = typeof target === "number" ? own : target;
   const path = first.startsWith("/") ? first : `${stageDirectory}/${first}`;
-  return [path, `/run/runit/${mark}`, `/run/runit.${mark}`];
+  const code = sys.getenv("TRINIT_EXITCODE");
+  const beside = code === null ? [] : [`${code}.${mark}`];
+  return [path, `/run/runit/${mark}`, `/run/runit.${mark}`, ...beside];
 }
 
 /** The permissions of a mark, or null where there is none. A directory that others can write to is
