@@ -1,0 +1,73 @@
+// What images write as their ENTRYPOINT, and what they are built from.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { inEngine, runContainer, startContainer } from "../container.ts";
+
+const services = {
+  web: { "run!": "#!/bin/sh\ntrap 'echo bye; exit' TERM\necho up\nwhile :; do sleep 0.05; done\n" },
+};
+
+for (const entrypoint of [
+  ["/trinit"],
+  ["/sbin/init"],
+  ["init"],
+  ["runit"],
+  ["/trinit", "entrypoint"],
+  ["/trinit", "entrypoint", "--drain", "0.1"],
+  ["runsvdir", "-P", "/etc/service"],
+  ["/trinit", "runsvdir", "-P", "/etc/service"],
+]) {
+  const name = JSON.stringify(entrypoint);
+  test(`${name} runs the services, and stops them all`, inEngine, async (t) => {
+    const container = await startContainer(t, { services, entrypoint });
+    await container.stdout.waitFor(/up$/);
+    assert.match((await container.exec("sv", "status", "web")).stdout, /^run: web: /);
+    await container.stop();
+    assert.equal(await container.exitCode(), 0);
+    await container.stdout.waitFor(/bye$/);
+  });
+}
+
+for (const entrypoint of [["/trinit"], ["/sbin/init"], ["/trinit", "entrypoint"]]) {
+  const name = JSON.stringify(entrypoint);
+  test(`${name} runs a CMD, alone and beside services`, inEngine, async (t) => {
+    const cmd = ["sh", "-c", "echo as $$; exit 42"];
+    const alone = await runContainer(t, { entrypoint, cmd });
+    assert.equal(alone.code, 42);
+    assert.match(alone.stdout, /^as \d+\n$/);
+    const beside = await runContainer(t, { entrypoint, cmd, services });
+    assert.equal(beside.code, 42);
+    assert.match(beside.stdout, /^as \d+$/m);
+    assert.match(beside.stdout, /^web \| bye$/m);
+  });
+}
+
+test("runsvdir as process 1 ends with an essential service, and its code", inEngine, async (t) => {
+  const dying = { "run!": "#!/bin/sh\nsleep 0.2\nexit 42\n", essential: "" };
+  const entrypoint = ["runsvdir", "-P", "/etc/service"];
+  const { code, stdout } = await runContainer(t, {
+    entrypoint,
+    services: { ...services, dying },
+  });
+  assert.equal(code, 42);
+  assert.match(stdout, /^bye$/m);
+});
+
+test("a service starts where the image holds no shell", inEngine, async (t) => {
+  const files = { "etc/service/web/run=": "../../../bin/init" };
+  const { code, stderr } = await runContainer(t, { files, shell: false, args: ["trinit", "info"] });
+  assert.equal(code, 0, stderr);
+});
+
+test("services see the container's environment, unless --clean-env", inEngine, async (t) => {
+  const run = '#!/bin/sh\necho "has ${GIVEN-nothing}"\nexec sleep 600\n';
+  const flags = ["--env=GIVEN=this"];
+  for (const [args, expected] of [
+    [[], "has this"],
+    [["--clean-env"], "has nothing"],
+  ] as const) {
+    const container = await startContainer(t, { services: { web: { "run!": run } }, flags, args });
+    assert.equal(await container.stdout.waitFor(/has/), `web | ${expected}`);
+    await container.stop();
+  }
+});
