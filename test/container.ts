@@ -26,8 +26,13 @@ export const inEngine: { readonly skip: string | false } = { skip: whyNot() };
 // --- The engine ----------------------------------------------------------------------------
 
 const homePrefix = "trinit-podman-";
-/** What a machine that is a container itself may not raise. */
-const limits = ["--ulimit=nofile=1024:1024", "--ulimit=nproc=1000:1000"];
+const settings = `[engine]
+lock_type = "file"
+[containers]
+# What an engine sets by default, a machine that is a container itself may not raise.
+default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
+netns = "none"
+`;
 
 let home = "";
 
@@ -35,7 +40,7 @@ let home = "";
 function engineHome(): string {
   if (home !== "") return home;
   home = fs.mkdtempSync(path.join(os.tmpdir(), `${homePrefix}${process.pid}-`));
-  fs.writeFileSync(path.join(home, "containers.conf"), '[engine]\nlock_type = "file"\n');
+  fs.writeFileSync(path.join(home, "containers.conf"), settings);
   return home;
 }
 
@@ -194,11 +199,8 @@ export async function runArgs(
 ): Promise<{ name: string; args: string[] }> {
   const image = options.image ?? (await makeImage(t, imageOptions(options)));
   const name = `test-${process.pid}-${++containersMade}`;
-  const network = options.flags?.some((flag) => /^--(net|network|pod)=/.test(flag))
-    ? []
-    : ["--network=none"];
-  const flags = [...limits, ...network, `--name=${name}`, ...(options.flags ?? [])];
-  return { name, args: ["run", ...flags, image, ...(options.args ?? [])] };
+  const { flags = [], args = [] } = options;
+  return { name, args: ["run", `--name=${name}`, ...flags, image, ...args] };
 }
 
 function imageOptions({ image: _, flags: __, args: ___, ...rest }: ContainerOptions): ImageOptions {

@@ -60,11 +60,11 @@ test("a service starts where the image holds no shell", inEngine, async (t) => {
 });
 
 test("services see the container's environment, unless --clean-env", inEngine, async (t) => {
-  const run = '#!/bin/sh\necho "has ${GIVEN-nothing}"\nexec sleep 600\n';
+  const run = '#!/bin/sh\necho "has $GIVEN."\nexec sleep 600\n';
   const flags = ["--env=GIVEN=this"];
   for (const [args, expected] of [
-    [[], "has this"],
-    [["--clean-env"], "has nothing"],
+    [[], "has this."],
+    [["--clean-env"], "has ."],
   ] as const) {
     const container = await startContainer(t, { services: { web: { "run!": run } }, flags, args });
     assert.equal(await container.stdout.waitFor(/has/), `web | ${expected}`);
