@@ -109,6 +109,8 @@ export function podmanCommand(args: readonly string[]): {
 export interface ImageOptions {
   /** By their path from /, as writeFiles() has it. */
   readonly files?: Files;
+  /** Directories that anybody may write to, beside /tmp. */
+  readonly writable?: readonly string[];
   /** The files of each directory in /etc/service. */
   readonly services?: Readonly<Record<string, Files>>;
   /** `["/trinit", "entrypoint"]`, where none is given. */
@@ -116,26 +118,24 @@ export interface ImageOptions {
   readonly cmd?: readonly string[];
   /** More of what a Dockerfile says: `STOPSIGNAL SIGQUIT`. */
   readonly instructions?: readonly string[];
-  /** False: there is the executable, and nothing else. */
-  readonly shell?: boolean;
+  /** Of busybox; all, where none are given. */
+  readonly tools?: readonly string[];
 }
 
 /** The executable as the Dockerfile has it, and busybox under its own names. */
-async function fillRoot(tree: string, { files = {}, services = {}, shell }: ImageOptions) {
+async function fillRoot(tree: string, options: ImageOptions): Promise<void> {
+  const { files = {}, services = {}, writable = [], tools } = options;
   fs.copyFileSync(bin("trinit"), path.join(tree, "trinit"));
   const links = allNames().map(([name]) => [`bin/${name}=`, "../trinit"]);
   writeFiles(tree, { ...Object.fromEntries(links), "sbin/init=": "../trinit" });
   writeFiles(tree, { "run/": "", "tmp/": "", "etc/service/": "" });
-  fs.chmodSync(path.join(tree, "tmp"), 0o1777);
-  if (shell !== false) {
-    const { stdout: busybox } = await execa("which", ["busybox"]);
-    fs.copyFileSync(busybox, path.join(tree, "bin/busybox"));
-    const { stdout: names } = await execa(busybox, ["--list"]);
-    for (const name of names.split("\n")) {
-      const place = path.join(tree, "bin", name);
-      if (!fs.existsSync(place)) fs.symlinkSync("busybox", place);
-    }
+  for (const name of ["tmp", ...writable]) fs.chmodSync(path.join(tree, name), 0o1777);
+  const { stdout: busybox } = await execa("which", ["busybox"]);
+  for (const name of tools ?? (await execa(busybox, ["--list"])).stdout.split("\n")) {
+    const place = path.join(tree, "bin", name);
+    if (!fs.existsSync(place) && name !== "busybox") fs.symlinkSync("busybox", place);
   }
+  if (tools?.length !== 0) fs.copyFileSync(busybox, path.join(tree, "bin/busybox"));
   writeFiles(tree, files);
   for (const [name, of] of Object.entries(services)) {
     writeFiles(path.join(tree, "etc/service", name), of);

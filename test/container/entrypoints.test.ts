@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inEngine, runContainer, startContainer } from "../container.ts";
+import { eventually } from "../harness.ts";
 
 const services = {
   web: { "run!": "#!/bin/sh\ntrap 'echo bye; exit' TERM\necho up\nwhile :; do sleep 0.05; done\n" },
@@ -53,10 +54,14 @@ test("runsvdir as process 1 ends with an essential service, and its code", inEng
   assert.match(stdout, /^bye$/m);
 });
 
-test("a service starts where the image holds no shell", inEngine, async (t) => {
-  const files = { "etc/service/web/run=": "../../../bin/init" };
-  const { code, stderr } = await runContainer(t, { files, shell: false, args: ["trinit", "info"] });
-  assert.equal(code, 0, stderr);
+test("services run and stop where the image holds no shell", inEngine, async (t) => {
+  const services = { web: { "run!": "#!/bin/tail -f\n", "log/main/": "" } };
+  const container = await startContainer(t, { services, tools: ["tail"] });
+  const check = ["sv", "-w", "10", "start", "web"];
+  await eventually("a service", async () => (await container.exec(...check)).code === 0);
+  assert.match((await container.exec("sv", "status", "web")).stdout, /^run: web: .*; run: log: /);
+  assert.ok((await container.stop()) < 5_000);
+  assert.equal(await container.exitCode(), 0);
 });
 
 test("services see the container's environment, unless --clean-env", inEngine, async (t) => {

@@ -52,7 +52,7 @@ test(
   "neither service nor command: a message that says what to do, and 100",
   inEngine,
   async (t) => {
-    const { code, stderr } = await runContainer(t, { shell: false });
+    const { code, stderr } = await runContainer(t, { tools: [] });
     assert.equal(code, 100);
     assert.match(stderr, /\/etc\/service/);
   },

@@ -14,7 +14,9 @@ while :; do sleep 0.05; done
 
 test("the manifest's pod comes up, answers its probes, and goes down", inEngine, async (t) => {
   const services = { web: { "run!": run("web") }, worker: { "run!": run("worker") } };
-  await podman("tag", await makeImage(t, { services }), "localhost/web");
+  // A volume has the mode of what it is mounted on; in Kubernetes anybody may write to it.
+  const image = await makeImage(t, { services, writable: ["run"] });
+  await podman("tag", image, "localhost/web");
   const manifest = path.join(tempDir(t), "kubernetes.yaml");
   const text = fs.readFileSync(path.join(root, "docs/kubernetes.yaml"), "utf8");
   // There is no network to have a port on.

@@ -64,19 +64,19 @@ test("Debian's sv controls the services", {
   const loader = ["/lib64", "/lib"].flatMap((directory) => [
     `--volume=${directory}:${directory}:ro`,
   ]);
-  const flags = [...loader, `--volume=${oracle}:/debian-sv:ro`];
+  const flags = [...loader, `--volume=${oracle}:/debian/sv:ro`];
   const container = await startContainer(t, { services: { web: { "run!": run } }, flags });
   await container.stdout.waitFor(/web \| up$/);
-  const { stdout } = await container.exec("/debian-sv", "restart", "web");
+  const { stdout } = await container.exec("/debian/sv", "restart", "web");
   assert.match(stdout, /^ok: run: web: \(pid \d+\) \d+s$/);
   await container.stdout.waitFor(/web \| bye$/);
-  assert.match((await container.exec("/debian-sv", "down", "web")).stdout, /^$/);
+  assert.match((await container.exec("/debian/sv", "down", "web")).stdout, /^$/);
 });
 
 test("500 services come up, and go down at once", inEngine, async (t) => {
-  const services = Object.fromEntries(
-    Array.from({ length: 500 }, (_, at) => [`s${at}`, { "run!": "#!/bin/sleep 600\n" }]),
-  );
+  const names = Array.from({ length: 500 }, (_, at) => `s${at}`);
+  const stays = { "run!": "#!/bin/sh\nexec sleep 600\n" };
+  const services = Object.fromEntries(names.map((name) => [name, stays]));
   const args = ["sh", "-c", "sv status /etc/service/* | grep -c ^run:; sleep 600"];
   const flags = ["--pids-limit=4096"];
   const container = await startContainer(t, { services, args: ["--wait", "60", ...args], flags });

@@ -77,8 +77,9 @@ for (const [place, services] of Object.entries(places)) {
 
   test(`a shell has job control, ${place}`, inEngine, async (t) => {
     const session = await startSession(t, { services, args: ["sh"] });
-    session.terminal.write("sleep 600\n");
-    await session.sees(/sleep 600\r\n/);
+    await session.sees(/\/ # /);
+    session.terminal.write("sh -c 'echo $((6 * 7)); exec sleep 600'\n");
+    await session.sees(/42\r\n/);
     session.terminal.write("\x1a");
     await session.sees(/Stopped/);
     session.terminal.write("kill %1; exit 5\n");
