@@ -21,6 +21,7 @@ RUN cp /src/LICENSE /src/NOTICE . \
 # What other images copy from: /trinit, /bin/NAME -> ../trinit.
 FROM scratch AS trinit
 COPY --from=build /image /
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 ENTRYPOINT ["/trinit", "entrypoint"]
 
 # A web server that the container lives and dies with, a worker, and cron.

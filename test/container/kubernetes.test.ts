@@ -15,7 +15,8 @@ while :; do sleep 0.05; done
 test("the manifest's pod comes up, answers its probes, and goes down", inEngine, async (t) => {
   const services = { web: { "run!": run("web") }, worker: { "run!": run("worker") } };
   // A volume has the mode of what it is mounted on; in Kubernetes anybody may write to it.
-  const image = await makeImage(t, { services, writable: ["run"] });
+  const instructions = ["ENV PATH=/bin"];
+  const image = await makeImage(t, { services, instructions, writable: ["run"] });
   await podman("tag", image, "localhost/web");
   const manifest = path.join(tempDir(t), "kubernetes.yaml");
   const text = fs.readFileSync(path.join(root, "docs/kubernetes.yaml"), "utf8");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { inEngine, podman, startContainer, tryPodman } from "../container.ts";
+import { inEngine, makeImage, podman, startContainer, tryPodman } from "../container.ts";
 import { root } from "../harness.ts";
 
 const run = "#!/bin/sh\ntrap 'echo bye; exit' TERM\necho up\nwhile :; do sleep 0.05; done\n";
@@ -79,6 +79,7 @@ test("500 services come up, and go down at once", inEngine, async (t) => {
   const services = Object.fromEntries(names.map((name) => [name, stays]));
   const args = ["sh", "-c", "sv status /etc/service/* | grep -c ^run:; sleep 600"];
   const flags = ["--pids-limit=4096"];
+  await makeImage(t, { services });
   const container = await startContainer(t, { services, args: ["--wait", "60", ...args], flags });
   assert.equal(await container.stdout.waitFor(/^\d+$/), "500");
   const took = await container.stop("--time=60");

@@ -8,7 +8,7 @@ import { inTime } from "../harness.ts";
 interface Session {
   readonly terminal: IPty;
   sees(pattern: RegExp): Promise<void>;
-  readonly exitCode: Promise<number>;
+  exitCode(): Promise<number>;
 }
 
 async function startSession(t: TestContext, options: ContainerOptions): Promise<Session> {
@@ -26,7 +26,7 @@ async function startSession(t: TestContext, options: ContainerOptions): Promise<
     text += data;
     look();
   });
-  const exitCode = new Promise<number>((resolve) => {
+  const exited = new Promise<number>((resolve) => {
     terminal.onExit((exit) => resolve(exit.exitCode));
   });
   t.after(() => terminal.kill("SIGKILL"));
@@ -39,6 +39,7 @@ async function startSession(t: TestContext, options: ContainerOptions): Promise<
     });
     return inTime(seen, `${pattern}`, () => text);
   };
+  const exitCode = (): Promise<number> => inTime(exited, "the end", () => text);
   return { terminal, sees, exitCode };
 }
 
@@ -59,7 +60,7 @@ for (const [place, services] of Object.entries(places)) {
     await session.sees(/\/dev\/(pts\/\d+|console)\r\n33 91\r\n/);
     session.terminal.resize(80, 24);
     await session.sees(/24 80/);
-    assert.equal(await session.exitCode, 3);
+    assert.equal(await session.exitCode(), 3);
   });
 
   test(`Ctrl-C interrupts the command, ${place}`, inEngine, async (t) => {
@@ -72,7 +73,7 @@ for (const [place, services] of Object.entries(places)) {
     await session.sees(/up/);
     session.terminal.write("\x03");
     await session.sees(/interrupted/);
-    assert.equal(await session.exitCode, 4);
+    assert.equal(await session.exitCode(), 4);
   });
 
   test(`a shell has job control, ${place}`, inEngine, async (t) => {
@@ -82,8 +83,8 @@ for (const [place, services] of Object.entries(places)) {
     await session.sees(/42\r\n/);
     session.terminal.write("\x1a");
     await session.sees(/Stopped/);
-    session.terminal.write("kill %1; exit 5\n");
-    assert.equal(await session.exitCode, 5);
+    session.terminal.write("kill -9 %1; wait %1; exit 5\n");
+    assert.equal(await session.exitCode(), 5);
   });
 }
 
@@ -93,5 +94,5 @@ test("Ctrl-C ends a container of services only", inEngine, async (t) => {
   await session.sees(/web \| up/);
   session.terminal.write("\x03");
   await session.sees(/web \| bye/);
-  assert.equal(await session.exitCode, 0);
+  assert.equal(await session.exitCode(), 0);
 });
