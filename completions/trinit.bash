@@ -74,7 +74,8 @@ _trinit() {
 	help:2) _trinit_offer @NAMES@ ;;
 	stage:2) _trinit_offer 1 2 3 ;;
 	killall:2) _trinit_offer -w ;;
-	help:* | stage:* | killall:* | info:* | bootchart:* | --version:*) ;;
+	shadow:2) compopt -o dirnames ;;
+	help:* | stage:* | killall:* | info:* | bootchart:* | shadow:* | --version:*) ;;
 	install:*)
 		[[ $current == -* ]] && _trinit_offer --init --share
 		compopt -o dirnames

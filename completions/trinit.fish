@@ -18,7 +18,8 @@ function __trinit_after
 end
 
 function __trinit_after_name
-    not __trinit_after; and not __trinit_after help info install stage killall bootchart --version
+    not __trinit_after
+    and not __trinit_after help info install stage killall bootchart shadow --version
 end
 
 complete -c trinit -f
@@ -28,6 +29,7 @@ complete -c trinit -n '__trinit_after install' -l init -d 'with the names of ini
 complete -c trinit -n '__trinit_after install' -l share -x -d 'with manuals and completions' \
     -a '(__fish_complete_directories)'
 complete -c trinit -n '__trinit_after install' -a '(__fish_complete_directories)'
+complete -c trinit -n '__trinit_after shadow' -a '(__fish_complete_directories)'
 complete -c trinit -n '__trinit_after stage' -a '1 2 3'
 complete -c trinit -n '__trinit_after killall' -s w -x -d 'KILL what is left after so many seconds'
 complete -c trinit -n __trinit_after_name -a '(__fish_complete_subcommand)'

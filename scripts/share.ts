@@ -51,6 +51,7 @@ const words: Words = [
   ["stage", "do what a stage has to do at least"],
   ["killall", "end everything, in stage 3"],
   ["bootchart", "draw what started when, as SVG"],
+  ["shadow", "make a service directory that can be written of one that cannot"],
   ["--version", "show the version"],
 ];
 

@@ -407,10 +407,13 @@ function startScript(supervisor: Supervisor, unit: Unit, letter: Letter): readon
 function leaveWhenOver(supervisor: Supervisor): number | null {
   const { main, log, pipe: ends } = supervisor;
   if (log !== null && nextOfPair(main.service, log.service) === "endInput") {
-    if (ends.write >= 0) close(ends.write);
-    ends.write = -1;
     owe(supervisor, log, { kind: "retire" });
-    settle(supervisor);
+    try {
+      settle(supervisor); // CONT reaches a logger that lives, not one that ends by now
+    } finally {
+      if (ends.write >= 0) close(ends.write);
+      ends.write = -1;
+    }
   }
   return nextOfPair(main.service, log?.service ?? null) === "leave" ? 0 : null;
 }

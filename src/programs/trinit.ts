@@ -3,13 +3,15 @@
 import { type Applet, allNames, applets } from "../applets.ts";
 import { sentence } from "../core/message.ts";
 import { complain, readlink, reasonOf, SysError, writeAll } from "../sys/posix.ts";
+import { serviceTree } from "./shadow-files.ts";
 import { bootchart } from "./trinit-bootchart.ts";
 import { install } from "./trinit-install.ts";
 import { killall } from "./trinit-killall.ts";
 import { servicesDirectory, stage } from "./trinit-stage.ts";
 
 export const usage = `usage: trinit help [name] | info | --version | name [args]
-       trinit install [--init] [--share dir] dir | stage 1|2|3 | killall [-w seconds] | bootchart`;
+       trinit install [--init] [--share dir] dir | stage 1|2|3 | killall [-w seconds] | bootchart
+       trinit shadow dir`;
 
 const self = "/proc/self/exe";
 const wrongCall = 100;
@@ -52,6 +54,17 @@ function info(): number {
   return 0;
 }
 
+/** The directory that can be scanned in place of one that cannot be written. */
+function shadow(directory: string): number {
+  const tree = serviceTree(directory);
+  if (typeof tree === "string") {
+    print(tree);
+    return 0;
+  }
+  complain(sentence("trinit", "fatal", tree.message));
+  return failed;
+}
+
 function run(argv: readonly string[]): number | null {
   const [, verb, operand] = argv;
   switch (verb) {
@@ -68,6 +81,8 @@ function run(argv: readonly string[]): number | null {
       return killall(argv.slice(1));
     case "bootchart":
       return argv.length === 2 ? bootchart() : null;
+    case "shadow":
+      return operand !== undefined && argv.length === 3 ? shadow(operand) : null;
     case "--version":
       if (argv.length !== 2) return null;
       print(`trinit ${VERSION}`);

@@ -324,11 +324,13 @@ JSValue sys_rename(ARGS) {
 		give_scratch(ctx, path); \
 		return result; \
 	}
-/* unlink(path), chmod(path, mode), mkdir(path, mode), mkfifo(path, mode), chdir(path),
- * chroot(path) -> 0 | -errno */
+/* unlink(path), chmod(path, mode), mkdir(path, mode), rmdir(path), writable(path),
+ * mkfifo(path, mode), chdir(path), chroot(path) -> 0 | -errno */
 PATH_CALL(unlink, unlink(path))
 PATH_CALL(chmod, chmod(path, mode))
 PATH_CALL(mkdir, mkdir(path, mode))
+PATH_CALL(rmdir, rmdir(path))
+PATH_CALL(writable, access(path, W_OK))
 PATH_CALL(mkfifo, mkfifo(path, mode))
 PATH_CALL(chdir, chdir(path))
 PATH_CALL(chroot, chroot(path))

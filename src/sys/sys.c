@@ -154,6 +154,8 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(rename, 2),
 	SYS_CALL(unlink, 1),
 	SYS_CALL(mkdir, 2),
+	SYS_CALL(rmdir, 1),
+	SYS_CALL(writable, 1),
 	SYS_CALL(mkfifo, 2),
 	SYS_CALL(chdir, 1),
 	SYS_CALL(symlink, 2),

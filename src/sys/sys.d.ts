@@ -82,6 +82,9 @@ declare const sys: {
   rename(from: Bytes, to: Bytes): number;
   unlink(path: Bytes): number;
   mkdir(path: Bytes, mode: number): number;
+  rmdir(path: Bytes): number;
+  /** 0 when we may write there, as far as rights and mounts tell. */
+  writable(path: Bytes): number;
   mkfifo(path: Bytes, mode: number): number;
   chdir(path: Bytes): number;
   symlink(target: Bytes, path: Bytes): number;

@@ -117,6 +117,8 @@ JSValue sys_rename(ARGS);
 JSValue sys_symlink(ARGS);
 JSValue sys_unlink(ARGS);
 JSValue sys_mkdir(ARGS);
+JSValue sys_rmdir(ARGS);
+JSValue sys_writable(ARGS);
 JSValue sys_mkfifo(ARGS);
 JSValue sys_chdir(ARGS);
 JSValue sys_chroot(ARGS);
