@@ -29,7 +29,7 @@ FROM ${DEBIAN} AS debian
 RUN apt-get update && apt-get install -y --no-install-recommends busybox-static cron \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=trinit /trinit /sbin/
-RUN ["/sbin/trinit", "install", "--init", "/sbin"]
+RUN ["/sbin/trinit", "install", "/sbin"]
 COPY sv/httpd/ /etc/service/web/
 COPY sv/beat/ /etc/service/worker/
 COPY sv/cron/ /etc/service/cron/
@@ -38,7 +38,7 @@ RUN rm -r /etc/service/*/log && touch /etc/service/web/essential \
  && echo 8080 >/etc/service/web/conf/port \
  && mkdir -p /var/www && echo hello >/var/www/index.html
 EXPOSE 8080
-ENTRYPOINT ["/sbin/init"]
+ENTRYPOINT ["/sbin/trinit", "entrypoint"]
 
 # The one that is built where none is named.
 FROM trinit

@@ -19,9 +19,9 @@ const nodeFiles = ["bin/node", "bin/npm", "lib/node_modules/npm"];
 
 /** An archive of it, kept from one run to the next. */
 export async function findBase(progress: Progress): Promise<string> {
-  const parts = [...packages, process.version, fs.readFileSync(import.meta.filename)];
-  const key = parts.reduce((hash, part) => hash.update(part), createHash("sha256")).digest("hex");
-  const directory = await keep(`container-${key.slice(0, 16)}`, async (work) => {
+  const parts = [process.version, ...packages, ...nodeFiles].join(" ");
+  const key = createHash("sha256").update(parts).digest("hex").slice(0, 16);
+  const directory = await keep(`container-${key}`, async (work) => {
     progress("making a Debian system with Node.js: debootstrap takes a minute or two");
     const tree = path.join(work, "tree");
     const make = '. scripts/minbase.sh; make_minbase "$1" "$2"';

@@ -7,6 +7,7 @@ import path from "node:path";
 import { after, type TestContext } from "node:test";
 import { execa } from "execa";
 import { allNames } from "../src/applets.ts";
+import type { Progress } from "../vm/cache.ts";
 import { type Files, writeFiles } from "../vm/files.ts";
 import { bin, type Lines, type Output, type Program, start, tempDir } from "./harness.ts";
 
@@ -55,9 +56,12 @@ after(async () => {
   if (home !== "") await removeHome(home);
 });
 
-/** Before the first of several files: removes what those have left who were killed. */
-export async function prepare(): Promise<void> {
+/** Before the first of several files: removes what those have left who were killed, and makes what
+ * takes long. */
+export async function prepare(progress: Progress): Promise<void> {
   if (inEngine.skip !== false) return;
+  const { findBase } = await import("./container-base.ts");
+  await findBase(progress);
   for (const left of fs.readdirSync(os.tmpdir())) {
     const maker = new RegExp(`^${homePrefix}(\\d+)-`).exec(left)?.[1];
     if (maker !== undefined && !fs.existsSync(`/proc/${maker}`)) {
