@@ -80,6 +80,14 @@ _trinit() {
 		[[ $current == -* ]] && _trinit_offer --init --share
 		compopt -o dirnames
 		;;
+	entrypoint:*)
+		compopt -o default
+		case ${COMP_WORDS[COMP_CWORD - 1]}:$current in
+		--log:*) _trinit_offer plain prefix json ;;
+		--stamp:*) _trinit_offer none tai utc iso ;;
+		*:-*) _trinit_offer @ENTRYPOINT@ ;;
+		esac
+		;;
 	sv:*)
 		local COMP_WORDS=("${COMP_WORDS[@]:1}") COMP_CWORD=$((COMP_CWORD - 1))
 		_sv

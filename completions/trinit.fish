@@ -10,6 +10,11 @@ function __trinit_names
 @NAMES@
 end
 
+function __trinit_entrypoint
+    printf '%s\t%s\n' \
+@ENTRYPOINT@
+end
+
 # __trinit_after WORD...: the first word is one of these; without any, there is none.
 function __trinit_after
     set -l words (commandline -opc)
@@ -29,6 +34,7 @@ complete -c trinit -n '__trinit_after install' -l init -d 'with the names of ini
 complete -c trinit -n '__trinit_after install' -l share -x -d 'with manuals and completions' \
     -a '(__fish_complete_directories)'
 complete -c trinit -n '__trinit_after install' -a '(__fish_complete_directories)'
+complete -c trinit -n '__trinit_after entrypoint' -a '(__trinit_entrypoint)'
 complete -c trinit -n '__trinit_after shadow' -a '(__fish_complete_directories)'
 complete -c trinit -n '__trinit_after stage' -a '1 2 3'
 complete -c trinit -n '__trinit_after killall' -s w -x -d 'KILL what is left after so many seconds'

@@ -15,7 +15,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { build as bundle } from "esbuild";
 import { execaSync } from "execa";
-import { allNames, applets } from "../src/applets.ts";
+import { allNames, applets, linkedNames, subcommands } from "../src/applets.ts";
 import { makeShare } from "./share.ts";
 
 /** A way to build: where it goes and what differs. */
@@ -149,12 +149,15 @@ async function makeScript(family: string, flavour: Flavour, output: string): Pro
   });
 }
 
+function testNames(flavour: Flavour): string[] {
+  return flavour.faults ? Object.keys(testPrograms) : [];
+}
+
 /** Every name that this executable is called by: [name, program, family]. */
 function namesOf(flavour: Flavour): (readonly [string, string, string])[] {
-  const forTests = flavour.faults ? Object.keys(testPrograms) : [];
   return [
     ...allNames().map(([name, program]) => [name, program, applets[program].family] as const),
-    ...forTests.map((name) => [name, name, testFamily] as const),
+    ...testNames(flavour).map((name) => [name, name, testFamily] as const),
   ];
 }
 
@@ -168,7 +171,9 @@ function makeHeader(flavour: Flavour, output: string): void {
   for (const [name, program, family] of namesOf(flavour)) {
     lines.push(`\t{"${name}", "${program}", code_${family}, &code_${family}_size},`);
   }
-  writeIfChanged(output, [...lines, "};", ""].join("\n"));
+  const words = Object.keys(subcommands).map((word) => `"${word}"`);
+  lines.push("};", `static const char *const subcommands[] = {${words.join(", ")}};`, "");
+  writeIfChanged(output, lines.join("\n"));
 }
 
 function writeIfChanged(file: string, text: string): void {
@@ -250,7 +255,7 @@ function linkPrograms(flavour: Flavour): void {
   const bin = path.join(root, flavour.directory, "bin");
   mkdirSync(bin, { recursive: true });
   const there = readdirSync(bin);
-  const names = namesOf(flavour).map(([name]) => name);
+  const names = [...linkedNames().map(([name]) => name), ...testNames(flavour)];
   for (const name of there) if (!names.includes(name)) rmSync(path.join(bin, name));
   for (const name of names) {
     if (!there.includes(name)) symlinkSync("../trinit", path.join(bin, name));

@@ -2,7 +2,8 @@
 // them. Completions get their words from the tables that the programs have them from.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { allNames, applets, sharedFiles } from "../src/applets.ts";
+import { allNames, applets, sharedFiles, subcommands } from "../src/applets.ts";
+import { usage } from "../src/core/entrypoint.ts";
 import { vocabulary } from "../src/core/verbs.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
@@ -44,21 +45,16 @@ const commandTexts: Readonly<Record<string, string>> = {
   "2": "send USR2",
 };
 
-const words: Words = [
-  ["help", "list the programs"],
-  ["info", "show the version and the paths in force"],
-  ["install", "install the programs into a directory"],
-  ["stage", "do what a stage has to do at least"],
-  ["killall", "end everything, in stage 3"],
-  ["bootchart", "draw what started when, as SVG"],
-  ["shadow", "make a service directory that can be written of one that cannot"],
-  ["--version", "show the version"],
-];
+/** The long options of trinit entrypoint, as its usage has them. */
+const options: Words = [...usage.matchAll(/(--[a-z-]+)(?: \S+)? {2,}(.*)/g)].map(
+  ([, word = "", text = ""]) => [word, text],
+);
 
 /** What the templates name, by that name. */
 const tables: Readonly<Record<string, Words>> = {
   SV: vocabulary.map((word) => [word, commandTexts[word] ?? ""]),
-  WORDS: words,
+  ENTRYPOINT: options,
+  WORDS: Object.entries(subcommands).filter(([word]) => word !== "--help"),
   NAMES: allNames()
     .filter(([name]) => name !== "trinit")
     .map(([name, program]) => [name, applets[program].summary]),

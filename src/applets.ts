@@ -2,12 +2,14 @@
 // A family is one bundle of bytecode: a program has all of its family in memory. Programs that
 // fork each other, or share most of their code, are one.
 
-export type Family = "supervision" | "log" | "control" | "chain" | "init" | "trinit";
+export type Family = "supervision" | "log" | "control" | "chain" | "init" | "entrypoint" | "trinit";
 
 export interface Applet {
   readonly family: Family;
   /** Other names it is called by; main sees which one in argv[0]. */
   readonly aliases: readonly string[];
+  /** Called as `trinit NAME` alone: no link has this name, which others have for scripts. */
+  readonly unlinked?: true;
   /** One line for `trinit help`. */
   readonly summary: string;
 }
@@ -22,6 +24,12 @@ export const applets = {
     family: "init",
     aliases: ["runit", "runit-init"],
     summary: "process 1: stages 1, 2 and 3 of a machine or a container",
+  },
+  entrypoint: {
+    family: "entrypoint",
+    aliases: [],
+    unlinked: true,
+    summary: "runs a command as a container does, with services or without",
   },
   shutdown: {
     family: "init",
@@ -49,6 +57,20 @@ export const applets = {
   },
 } as const satisfies Record<string, Applet>;
 
+/** What trinit does itself; as process 1, any other word is a command to run. */
+export const subcommands = {
+  help: "list the programs",
+  info: "show the version and the paths in force",
+  install: "install the programs into a directory",
+  stage: "do what a stage has to do at least",
+  await: "wait until all services are up",
+  killall: "end everything, in stage 3",
+  bootchart: "draw what started when, as SVG",
+  shadow: "make a service directory that can be written of one that cannot",
+  "--help": "list the programs",
+  "--version": "show the version",
+} as const satisfies Record<string, string>;
+
 /** Every name a program is called by, with the program: [name, program]. */
 export function allNames(): readonly (readonly [string, keyof typeof applets])[] {
   const names: [string, keyof typeof applets][] = [];
@@ -56,6 +78,11 @@ export function allNames(): readonly (readonly [string, keyof typeof applets])[]
     for (const name of [program, ...applets[program].aliases]) names.push([name, program]);
   }
   return names;
+}
+
+/** Those that have links. */
+export function linkedNames(): ReturnType<typeof allNames> {
+  return allNames().filter(([, program]) => !("unlinked" in applets[program]));
 }
 
 /** The manuals and completions, as paths below a share directory: those of init's names only

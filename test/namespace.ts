@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import path from "node:path";
 import type { TestContext } from "node:test";
 import { execaSync } from "execa";
-import { allNames } from "../src/applets.ts";
+import { linkedNames } from "../src/applets.ts";
 import {
   bin,
   childrenOf,
@@ -152,7 +152,7 @@ function makeFiles(base: string, options: NamespaceOptions): void {
     fs.mkdirSync(path.join(base, name), { recursive: true });
   }
   const trinit = fs.realpathSync(options.trinit ?? bin("trinit"));
-  for (const [name] of allNames()) fs.symlinkSync(trinit, path.join(base, "sbin", name));
+  for (const [name] of linkedNames()) fs.symlinkSync(trinit, path.join(base, "sbin", name));
   const etc = path.join(base, "etc");
   for (const name of ["passwd", "group"]) {
     fs.copyFileSync(path.join("/etc", name), path.join(etc, name));

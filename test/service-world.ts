@@ -1,6 +1,7 @@
 // A service or a logger, and what the kernel knows about it, for the walks of every state: all that
 // can come next, what comes of it, and what never must. Times are three classes: the last start was
-// now or long ago; what is due is due now, after the pause, or after a failed fork.
+// now or long ago; what is due is due now, after the pause, or after a failed fork, which is also
+// what a process that was told to end has until it is killed.
 import assert from "node:assert/strict";
 import { commands, type Letter } from "../src/core/commands.ts";
 import { forkRetryMs, restartPauseMs } from "../src/core/limits.ts";
@@ -17,7 +18,7 @@ import {
 /** A service and what the kernel knows about it. Its clock stands at 0. */
 export interface World {
   readonly service: Service;
-  /** Effects that start something and have not been answered yet; the first one is next. */
+  /** Effects that start or ask something and have not been answered; the first one is next. */
   readonly pending: readonly Effect[];
   /** The first of the service's scripts is a process. */
   readonly scriptRuns: boolean;
@@ -87,21 +88,32 @@ export function moved(world: World, { event, after }: Move): World {
   const before = world.service;
   const next = step(before, event, after);
   const service = normal(next.service, after);
-  const answers = ["started", "startFailed"].includes(event.kind);
+  const answers = ["started", "startFailed", "killAfter"].includes(event.kind);
   const left = answers ? world.pending.slice(1) : world.pending;
-  const starts = next.effects.filter(({ kind }) => kind.startsWith("start"));
+  const starts = next.effects.filter(
+    ({ kind }) => kind.startsWith("start") || kind === "askKillAfter",
+  );
   for (const effect of next.effects) checkEffect(effect, before, next.service);
   assert.equal(
     next.effects.some(({ kind }) => kind === "leave"),
     isOver(next.service) && starts.length === 0,
     "leave is said when it is over",
   );
+  checkEssential(world, event, next.service);
   const scriptRuns = event.kind === "scriptEnded" ? false : world.scriptRuns;
   const told = toldBy(world, event, service);
   const onceOwed = owesOnce(world, event);
   const result = { service, pending: [...starts, ...left], scriptRuns, told, onceOwed };
   checkWorld(result);
   return result;
+}
+
+/** The end of an essential service is for good, unless it was told to. */
+function checkEssential({ service, told }: World, event: Event, after: Service): void {
+  if (service.want === "end") assert.equal(after.want, "end", "nothing takes it back");
+  if (!("essential" in event) || !event.essential) return;
+  const isLost = !told && service.want !== "exit";
+  assert.equal(after.want, isLost ? "end" : service.want);
 }
 
 function checkEffect(effect: Effect, before: Service, after: Service): void {
@@ -119,20 +131,22 @@ function checkEffect(effect: Effect, before: Service, after: Service): void {
       assert.equal(effect.pid, before.pid);
       assert.ok(before.state === "run" || (before.state === "finish" && effect.signal === "KILL"));
       return;
+    case "askKillAfter":
+      assert.ok(!after.log && effect.pid === after.pid && effect.state === after.state);
+      return;
     case "announce":
     case "leave":
       return;
   }
 }
 
-function checkWorld({ service, pending, onceOwed }: World): void {
+function checkWorld({ service, pending, told, onceOwed }: World): void {
   const { state, pid, due, want, gotTerm, ending, again, scripts, log } = service;
   const awaits = (kind: Effect["kind"]) => pending.some((effect) => effect.kind === kind);
-  assert.equal(
-    pid > 0,
-    state === "run" || (state === "finish" && due === null && !awaits("startFinish")),
-  );
-  assert.ok(!awaits("startRun") || state === "down");
+  if (state !== "finish") assert.equal(pid > 0, state === "run");
+  else if (awaits("startFinish")) assert.ok(pid === 0 && due === null);
+  else assert.ok(pid > 0 || due !== null, "a finish runs, or its fork has failed");
+  assert.ok(!awaits("startRun") || (state === "down" && want !== "end"));
   assert.ok(
     !gotTerm || (ending && state === "run") || state === "finish",
     "TERM goes with its process",
@@ -140,8 +154,7 @@ function checkWorld({ service, pending, onceOwed }: World): void {
   assert.ok(!again || (want !== "up" && state !== "down"), "a start is owed by a process");
   assert.ok(!log || (state !== "finish" && scripts.length === 0 && !gotTerm) || state === "run");
   if (due === null) return;
-  if (state === "finish") assert.equal(pid, 0, "due in finish: its fork has failed");
-  else assert.equal(state, "down", "nothing is due while it runs");
+  if (state === "run") assert.ok(told, "KILL is due to who was told to end");
   if (state === "down") assert.ok(want === "up" || onceOwed || log, "due in down: a start is owed");
 }
 
@@ -151,11 +164,19 @@ export const startRunAnswers: readonly Event[] = [
   { kind: "started", pid: freshPid },
   { kind: "startFailed", cause: "fork" },
   { kind: "startFailed", cause: "exec" },
+  { kind: "startFailed", cause: "exec", essential: true },
 ];
 const startFinishAnswers: readonly Event[] = [
-  ...startRunAnswers,
+  ...startRunAnswers.slice(0, 3),
   { kind: "startFailed", cause: "absent" },
 ];
+
+/** For ever, and for a while. */
+const killAfter = [null, longMs] as const;
+
+function answered({ pid }: Service, ms: number | null): Move {
+  return { event: { kind: "killAfter", pid, ms }, after: 0 };
+}
 
 /** The script at hand becomes a process; one that is not there ends at once. */
 function scriptBegun(world: World): World {
@@ -166,12 +187,18 @@ function scriptBegun(world: World): World {
 export function movesOf(world: World, letters = allLetters): Move[] {
   const { service, pending, scriptRuns } = world;
   const [first] = pending;
-  if (first?.kind === "startRun") return startRunAnswers.map((event) => ({ event, after: 0 }));
+  if (first?.kind === "askKillAfter") return killAfter.map((ms) => answered(service, ms));
+  if (first?.kind === "startRun") {
+    const answers = service.log ? startRunAnswers.slice(0, 3) : startRunAnswers;
+    return answers.map((event) => ({ event, after: 0 }));
+  }
   if (first?.kind === "startFinish") {
     return startFinishAnswers.map((event) => ({ event, after: 0 }));
   }
   const events: Event[] = [{ kind: "timeout" }];
   if (service.pid > 0) events.push({ kind: "ended", exit });
+  if (service.state === "run" && !service.log)
+    events.push({ kind: "ended", exit, essential: true });
   if (scriptRuns) {
     events.push({ kind: "scriptEnded", ok: true }, { kind: "scriptEnded", ok: false });
   }
@@ -252,6 +279,7 @@ function fairMove(world: World, fair: Fair, mayFail: boolean): Move | null {
   const { service, pending, scriptRuns, told } = world;
   const fails: Event = { kind: "startFailed", cause: "fork" };
   const starts: Event = { kind: "started", pid: freshPid };
+  if (pending[0]?.kind === "askKillAfter") return answered(service, killAfter[1]);
   if (pending.length > 0) return { event: mayFail && fair.forkFails ? fails : starts, after: 0 };
   if (scriptRuns) return { event: { kind: "scriptEnded", ok: fair.ok }, after: 0 };
   const isLeaving = told || fair.ends || service.state === "finish";
@@ -292,7 +320,11 @@ export function nameOf(event: Event): string {
     case "scriptEnded":
       return event.ok ? "script-ok" : "script-failed";
     case "startFailed":
-      return `${event.cause}-failed`;
+      return `${event.cause}-failed${event.essential ? "-essential" : ""}`;
+    case "ended":
+      return event.essential ? "ended-essential" : "ended";
+    case "killAfter":
+      return event.ms === null ? "never" : `in-${event.ms}`;
     default:
       return event.kind;
   }

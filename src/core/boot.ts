@@ -11,141 +11,34 @@
 // A stage 3 that does not end well is followed by the built-in one, and where that does not either,
 // by TERM to everything and a while: nothing is killed that was not told to end.
 //
+// A container may have a main process, which core/main-process.ts has the life of: its end is the
+// container's. Whatever ends a container, the first cause says its exit code. An engine or a person
+// who tells it to stop once more means that nobody wants to wait any longer.
+//
 // What holds always: `pid` is the stage's process until that is reaped, or has not ended 5 s after
 // SIGKILL (a disk or a server that hangs): then the way to the end goes on without it. No way
-// leads back from 3. `deadline` is set only in pause, stop, kill and drain, and in stage 3 with a
-// limit. `over` is left by nothing.
+// leads back from 3. `deadline` is set only in pause, delay, stop, kill, drain and main, and in
+// stage 3 with a limit. `over` is left by nothing.
+import {
+  type Boot,
+  type Effect,
+  type Ending,
+  type Event,
+  type Marks,
+  noteOf,
+  type Request,
+  readNote,
+  requests,
+  type Stage,
+  type Step,
+} from "./boot-state.ts";
 import { stageFailuresMax, stageRetryMs, stageStopMs } from "./limits.ts";
-import { type Errno, errnos, type Level } from "./message.ts";
+import { beginMain, codeAfter, endMain, isAlive, killMain } from "./main-process.ts";
+import { type Errno, errnos } from "./message.ts";
 import type { Millis } from "./time.ts";
 
-/** A machine ends with reboot(2), a container with exit(2). */
-export type Role = "machine" | "container";
-
-export type Stage = 1 | 2 | 3;
-
-/** run: the stage runs, or is about to. pause: it ended and is started again at the deadline.
- * stop: it was told to end, and is killed at the deadline. kill: it was killed. drain: stage 3 has
- * failed for good, and everything was told to end. */
 /** What runs when somebody presses the keys. */
 export const ctrlAltDel = "/etc/runit/ctrlaltdel";
-
-export type Phase = "run" | "pause" | "stop" | "kill" | "drain" | "over";
-
-export interface Boot {
-  readonly role: Role;
-  readonly stage: Stage;
-  readonly phase: Phase;
-  /** Of the stage; 0 while there is none. */
-  readonly pid: number;
-  /** What runs as the stage, for messages. */
-  readonly place: string;
-  /** Of ctrlaltdel; 0 while it does not run. */
-  readonly scriptPid: number;
-  readonly deadline: Millis | null;
-  /** How long stage 3 may take; null: for ever, as any other stage. */
-  readonly limitMs: Millis | null;
-  /** Stage 3 is the built-in one, since the other has failed. */
-  readonly isLast: boolean;
-  /** How often in a row the stage could not be started. */
-  readonly failures: number;
-  /** What a container exits with. */
-  readonly code: number;
-}
-
-/** How a process ended. */
-export type Ending = { readonly code: number } | { readonly signal: number };
-
-/** Signals that mean something, with their numbers; all others are nothing to process 1. */
-export const requests = {
-  CONT: 18,
-  INT: 2,
-  TERM: 15,
-  QUIT: 3,
-  PWR: 30,
-  USR1: 10, // busybox's halt
-  USR2: 12, // busybox's poweroff; its reboot sends TERM
-  "RTMIN+3": 37, // what images made for systemd have as their stop signal
-} as const;
-
-export type Request = keyof typeof requests;
-
-function isRequest(word: string): word is Request {
-  return Object.hasOwn(requests, word);
-}
-
-/** What lies in /etc/runit, as its owner's execute permission says. */
-export interface Marks {
-  readonly stopit: boolean;
-  readonly ctrlaltdel: boolean;
-}
-
-export type Event =
-  | { readonly kind: "begin" }
-  /** After a fault of the engine, with what was remembered and that stage's limit. */
-  | { readonly kind: "resume"; readonly note: string; readonly limitMs: Millis | null }
-  | {
-      readonly kind: "stageStarted";
-      readonly pid: number;
-      readonly place: string;
-      readonly limitMs: Millis | null;
-    }
-  /** Neither the stage's file nor the built-in stage could be started. */
-  | { readonly kind: "stageFailed" }
-  | { readonly kind: "stageEnded"; readonly ending: Ending }
-  /** It has ended, and nobody knows how: somebody else reaped it, in a fault. */
-  | { readonly kind: "stageLost" }
-  | { readonly kind: "scriptStarted"; readonly pid: number }
-  /** `ending` is null where nobody knows how. */
-  | { readonly kind: "scriptEnded"; readonly ending: Ending | null; readonly stopit: boolean }
-  /** It could not be started. */
-  | { readonly kind: "scriptFailed" }
-  | { readonly kind: "request"; readonly signal: Request; readonly marks: Marks }
-  | { readonly kind: "timeout" };
-
-export type Effect =
-  /** `builtIn`: whatever file there is. */
-  | { readonly kind: "startStage"; readonly stage: Stage; readonly builtIn: boolean }
-  | { readonly kind: "startScript" }
-  /** To the process, or with `group` to all of its process group. */
-  | {
-      readonly kind: "signal";
-      readonly pid: number;
-      readonly group: boolean;
-      readonly kill: boolean;
-    }
-  /** To every process there is. */
-  | { readonly kind: "endAll"; readonly kill: boolean }
-  /** The request was heard, or holds no more: its file loses its permissions. */
-  | { readonly kind: "take"; readonly mark: "stopit" | "reboot" }
-  /** As if somebody had asked for it by the file. */
-  | { readonly kind: "give"; readonly mark: "reboot" }
-  | { readonly kind: "say"; readonly level: Level | null; readonly text: string }
-  /** The successor of an engine that fails has to know this. */
-  | { readonly kind: "remember"; readonly note: string }
-  /** Everything else is killed, and the machine or the container ends. */
-  | { readonly kind: "leave" };
-
-export interface Step {
-  readonly boot: Boot;
-  readonly effects: readonly Effect[];
-}
-
-export function newBoot(role: Role): Boot {
-  return {
-    role,
-    stage: 1,
-    phase: "run",
-    pid: 0,
-    place: "",
-    scriptPid: 0,
-    deadline: null,
-    limitMs: null,
-    isLast: false,
-    failures: 0,
-    code: 0,
-  };
-}
 
 /** What the event changes, and what is to be done about it, in this order. */
 export function step(boot: Boot, event: Event, now: Millis): Step {
@@ -158,22 +51,21 @@ export function step(boot: Boot, event: Event, now: Millis): Step {
 function decide(boot: Boot, event: Event, now: Millis): Step {
   switch (event.kind) {
     case "begin":
-      return enter(boot, 1);
+      return enter(boot, 1, now);
     case "resume":
       return resume(boot, event.note, event.limitMs, now);
     case "stageStarted": {
       const { pid, place, limitMs } = event;
       const deadline = limitMs === null ? null : now + limitMs;
-      return stay({ ...boot, phase: "run", pid, place, limitMs, deadline, failures: 0 });
+      const next = { ...boot, phase: "run", pid, place, limitMs, deadline, failures: 0 } as const;
+      return boot.stage === 2 ? withMain(next, beginMain(boot.main)) : stay(next);
     }
     case "stageFailed":
       return onFailed(boot, now);
     case "stageEnded":
-      return onEnded({ ...boot, pid: 0, deadline: null }, boot.pid, event.ending, now);
-    case "stageLost": {
-      const ending = { code: boot.stage === 2 ? 111 : 0 }; // 2 again, 1 is as good as done
-      return onEnded({ ...boot, pid: 0, deadline: null }, boot.pid, ending, now);
-    }
+      return onEnded(boot, event.ending, event.asked ?? null, now);
+    case "stageLost": // 2 again, 1 is as good as done
+      return onEnded(boot, { code: boot.stage === 2 ? 111 : 0 }, null, now);
     case "scriptStarted":
       return stay({ ...boot, scriptPid: event.pid });
     case "scriptEnded": {
@@ -181,12 +73,26 @@ function decide(boot: Boot, event: Event, now: Millis): Step {
       const said = [say(`leave stage: ${ctrlAltDel}`)];
       if (event.ending !== null && crashed(event.ending))
         said.unshift(warn(`child crashed: ${ctrlAltDel}`));
-      return event.stopit ? after(said, onStop(rest, now)) : stay(rest, ...said);
+      return event.stopit ? after(said, onStop(rest, now, 0)) : stay(rest, ...said);
     }
     case "scriptFailed":
-      return boot.role === "container" ? onStop(boot, now) : stay(boot);
+      return boot.role === "container" ? onStop(boot, now, 0) : stay(boot);
+    case "awaitStarted":
+      return stay({ ...boot, main: { ...boot.main, pid: event.pid } });
+    case "awaitEnded": {
+      const main = { ...boot.main, phase: "run", pid: 0 } as const;
+      return stay({ ...boot, main }, { kind: "startMain" });
+    }
+    case "mainStarted":
+      return stay({ ...boot, main: { ...boot.main, pid: event.pid } });
+    case "mainFailed":
+      return onMainEnded(boot, boot.code ?? event.code, now);
+    case "mainEnded":
+      return onMainEnded(boot, codeAfter(boot, event.ending), now);
     case "request":
       return onRequest(boot, event.signal, event.marks, now);
+    case "forward":
+      return stay(boot, ...forwarded(boot, event.signal));
     case "timeout":
       return onTimeout(boot, now);
   }
@@ -208,18 +114,33 @@ function warn(text: string): Effect {
   return { kind: "say", level: "warning", text };
 }
 
-function enter(boot: Boot, stage: Stage): Step {
+function withMain(boot: Boot, { main, effects }: ReturnType<typeof beginMain>): Step {
+  return stay({ ...boot, main }, ...effects);
+}
+
+function enter(boot: Boot, stage: Stage, now: Millis): Step {
   const fresh = { phase: "run", pid: 0, place: "", deadline: null, limitMs: null, failures: 0 };
+  const next = { ...boot, ...fresh, stage } as Boot;
   const start: Effect = { kind: "startStage", stage, builtIn: boot.isLast };
-  return stay({ ...boot, ...fresh, stage } as Boot, start);
+  if (stage < 3) return stay(next, start);
+  const told = withMain(next, endMain(next, now));
+  return stay(told.boot, ...told.effects, start);
 }
 
 /** Stage 3 has ended, or is given up. What it has left undone is then done by simpler means. */
 function afterStage3(boot: Boot, isDone: boolean, now: Millis): Step {
-  if (isDone) return stay({ ...boot, phase: "over" }, { kind: "leave" });
-  if (!boot.isLast) return enter({ ...boot, isLast: true }, 3);
-  const next = { ...boot, phase: "drain", deadline: now + stageStopMs } as const;
-  return stay(next, { kind: "endAll", kill: false });
+  if (!isDone && !boot.isLast) return enter({ ...boot, isLast: true }, 3, now);
+  if (isDone && !isAlive(boot.main)) return leave(boot);
+  const next = { ...boot, phase: isDone ? "main" : "drain" } as const;
+  if (!isDone) {
+    return stay({ ...next, deadline: now + stageStopMs }, { kind: "endAll", kill: false });
+  }
+  return stay({ ...next, deadline: (boot.main.killAt ?? now) + stageStopMs });
+}
+
+function leave(boot: Boot, ...effects: readonly Effect[]): Step {
+  const over = { stage: 3, phase: "over", pid: 0, deadline: null } as const;
+  return stay({ ...boot, ...over }, ...effects, { kind: "leave" });
 }
 
 /** Where no process can be made, stage 3 has to wait for room: all others are told to end, and then
@@ -227,7 +148,7 @@ function afterStage3(boot: Boot, isDone: boolean, now: Millis): Step {
 function onFailed(boot: Boot, now: Millis): Step {
   const failures = boot.failures + 1;
   if (boot.stage === 3 && failures >= stageFailuresMax) {
-    return stay({ ...boot, phase: "over", failures }, { kind: "leave" });
+    return leave({ ...boot, failures });
   }
   const said = warn(`trying stage ${boot.stage} again in ${stageRetryMs / 1000} seconds`);
   const next = { ...boot, phase: "pause", failures, deadline: now + stageRetryMs } as const;
@@ -243,57 +164,110 @@ function exitCode(ending: Ending): number {
   return "code" in ending ? ending.code : 111;
 }
 
-/** `boot` has lost the process already, which was `pid`. */
-function onEnded(boot: Boot, pid: number, ending: Ending, now: Millis): Step {
-  const { stage, place, phase } = boot;
+function onEnded(before: Boot, ending: Ending, asked: number | null, now: Millis): Step {
+  const { stage, place, phase, pid } = before;
+  const code = before.isTold ? before.code : (before.code ?? asked ?? ownCode(before, ending));
+  const boot = { ...before, pid: 0, deadline: null, code };
   const said: Effect[] = [];
   const told = phase === "stop" || phase === "kill";
   if (!told && crashed(ending)) said.push(warn(`child crashed: ${place}`));
   else if (!told && exitCode(ending) !== 0) said.push(warn(`child failed: ${place}`));
-  const again = stage === 2 && !told && (crashed(ending) || exitCode(ending) === 111);
-  if (again) {
+  const failed = crashed(ending) || exitCode(ending) === 111;
+  if (stage === 2 && phase === "run" && failed) {
     said.push(warn("killing all processes in stage 2..."));
     said.push({ kind: "signal", pid, group: true, kill: true });
-    return stay({ ...boot, phase: "pause", deadline: now + stageRetryMs }, ...said);
+    const paused = { ...boot, phase: "pause", deadline: now + stageRetryMs } as const;
+    return stay({ ...paused, code: before.code }, ...said);
   }
   said.push(say(`leave stage: ${place}`));
   const isDone = !told && !crashed(ending) && exitCode(ending) === 0;
   if (stage === 3) return after(said, afterStage3(boot, isDone, now));
-  if (stage === 2 || told) return after(said, enter(boot, 3));
-  if (!crashed(ending) && exitCode(ending) !== 100) return after(said, enter(boot, 2));
+  if (stage === 2 || told) return after(said, enter(boot, 3, now));
+  if (!crashed(ending) && exitCode(ending) !== 100) return after(said, enter(boot, 2, now));
   said.push(warn("skipping stage 2..."));
-  return after(said, enter({ ...boot, code: exitCode(ending) }, 3));
+  return after(said, enter({ ...boot, code: code ?? exitCode(ending) }, 3, now));
+}
+
+/** A stage 2 that ends a container by itself may tell why. */
+function ownCode({ role, stage, phase }: Boot, ending: Ending): number | null {
+  const isOwn = role === "container" && stage === 2 && phase === "run" && !crashed(ending);
+  return isOwn && exitCode(ending) > 0 ? exitCode(ending) : null;
+}
+
+/** The end of a container, unless that is why it has ended, or the last thing waited for. */
+function onMainEnded(before: Boot, code: number, now: Millis): Step {
+  const boot = { ...before, code, main: { phase: "over", pid: 0, killAt: null } } as const;
+  if (boot.phase === "main") return leave(boot);
+  return boot.phase === "delay" ? stopNow(boot, now) : onStop(boot, now, 0);
 }
 
 /** A machine hears what runit hears, that the power fails, and busybox's halt, poweroff and reboot,
  * which its shell has built in; a container whatever engines and people send to end one. */
 function onRequest(boot: Boot, signal: Request, marks: Marks, now: Millis): Step {
-  const isContainer = boot.role === "container";
+  if (boot.role === "container") return onContainerRequest(boot, signal, marks, now);
   switch (signal) {
     case "CONT":
-      if (boot.stage === 3) return marks.stopit ? stay(boot, deaf, heard) : stay(boot, deaf);
-      if (marks.stopit) return onStop(boot, now);
-      return boot.stage === 1 ? stay(boot, deaf) : stay(boot);
+      return onCont(boot, marks, now);
     case "INT":
-      if (isContainer && (!marks.ctrlaltdel || boot.stage === 1)) return onStop(boot, now);
       return onCtrlAltDel(boot, marks);
     case "PWR":
-      return isContainer ? after([off], onStop(boot, now)) : endMachine(boot, off, now);
     case "USR1":
     case "USR2":
-      return isContainer ? stay(boot) : endMachine(boot, off, now);
+      return endMachine(boot, off, now);
     case "TERM":
-      return isContainer ? onStop(boot, now) : endMachine(boot, again, now);
+      return endMachine(boot, again, now);
     case "QUIT":
     case "RTMIN+3":
-      return isContainer ? onStop(boot, now) : stay(boot);
+      return stay(boot);
   }
+}
+
+function onContainerRequest(boot: Boot, signal: Request, marks: Marks, now: Millis): Step {
+  switch (signal) {
+    case "CONT":
+      if (!marks.stopit && isAlive(boot.main)) return stay(boot, ...forwarded(boot, requests.CONT));
+      return onCont({ ...boot, code: boot.code ?? (marks.stopit ? marks.code : null) }, marks, now);
+    case "INT":
+      if (marks.ctrlaltdel && boot.stage > 1) return onCtrlAltDel(boot, marks);
+      return onEndSignal(boot, requests.INT, now);
+    case "QUIT":
+      return onEndSignal(boot, requests.QUIT, now);
+    case "PWR":
+      return after([off], onEndSignal(boot, requests.TERM, now));
+    case "TERM":
+    case "RTMIN+3":
+      return onEndSignal(boot, requests.TERM, now);
+    case "USR1":
+    case "USR2":
+      return stay(boot, ...forwarded(boot, requests[signal]));
+  }
+}
+
+/** To the main process, which the signal was meant for. */
+function forwarded({ main }: Boot, signal: number): readonly Effect[] {
+  return isAlive(main) ? [{ kind: "tellMain", pid: main.pid, signal }] : [];
+}
+
+/** An engine tells a container to end, or the terminal; a second time ends the delay, and later all
+ * waiting. Where no main process has an exit code to give, all is well. */
+function onEndSignal(before: Boot, signal: number, now: Millis): Step {
+  if (before.isTold && before.phase === "delay") return stopNow(before, now);
+  if (before.isTold) return leave(before, warn("told to end again, killing all processes"));
+  const code = before.code ?? (isAlive(before.main) ? null : 0);
+  const boot = { ...before, isTold: true, stopSignal: signal, code };
+  return onStop(boot, now, boot.terms.drainMs);
+}
+
+function onCont(boot: Boot, marks: Marks, now: Millis): Step {
+  if (boot.stage === 3) return marks.stopit ? stay(boot, deaf, heard) : stay(boot, deaf);
+  if (marks.stopit) return onStop(boot, now, boot.terms.drainMs);
+  return boot.stage === 1 ? stay(boot, deaf) : stay(boot);
 }
 
 /** To power off or to reboot, whatever was asked for before. In stage 1, too: somebody has typed it
  * at the shell that this has started, or sees that it does not end. */
 function endMachine(boot: Boot, how: Effect, now: Millis): Step {
-  return boot.stage === 3 ? stay(boot, deaf) : after([how], onStop(boot, now));
+  return boot.stage === 3 ? stay(boot, deaf) : after([how], onStop(boot, now, 0));
 }
 
 const off: Effect = { kind: "take", mark: "reboot" };
@@ -309,30 +283,44 @@ function onCtrlAltDel(boot: Boot, marks: Marks): Step {
 }
 
 /** Told to stop: stage 1 of a container is a script and whatever that waits for, stage 2 is
- * asked to end, as runit does it, and leaves its services to stage 3. */
-function onStop(boot: Boot, now: Millis): Step {
-  const { stage, phase, pid } = boot;
-  if (stage === 3 || phase === "stop" || phase === "kill") return stay(boot, heard);
-  if (phase === "pause") return after([heard], enter(boot, 3));
-  const term: Effect = { kind: "signal", pid, group: stage === 1, kill: false };
-  return stay({ ...boot, phase: "stop", deadline: now + stageStopMs }, heard, term);
+ * asked to end, as runit does it, and leaves its services to stage 3. Where somebody has to notice
+ * that nothing more may come in, all goes on for a while. */
+function onStop(boot: Boot, now: Millis, delayMs: Millis): Step {
+  const { stage, phase } = boot;
+  if (stage === 3 || phase === "stop" || phase === "kill" || phase === "delay") {
+    return stay(boot, heard);
+  }
+  if (phase === "pause") return after([heard], enter(boot, 3, now));
+  if (stage === 1 || delayMs === 0) return after([heard], stopNow(boot, now));
+  const said = say(`told to end, which begins in ${delayMs / 1000} seconds`);
+  return stay({ ...boot, phase: "delay", deadline: now + delayMs }, heard, said);
+}
+
+function stopNow(boot: Boot, now: Millis): Step {
+  const { stage, pid } = boot;
+  const next = { ...boot, phase: "stop", deadline: now + stageStopMs } as const;
+  const told = withMain(next, endMain(next, now));
+  return stay(told.boot, ...told.effects, { kind: "signal", pid, group: stage === 1, kill: false });
 }
 
 function onTimeout(boot: Boot, now: Millis): Step {
-  const { stage, phase, pid, limitMs, place } = boot;
+  const { stage, phase, pid, limitMs, place, main, deadline } = boot;
+  if (main.killAt !== null && (deadline === null || main.killAt <= deadline)) {
+    const said = warn("the main process does not end, sending sigkill...");
+    return after([said], withMain(boot, killMain(main)));
+  }
   if (phase === "pause") {
     const said = stage === 2 && boot.failures === 0 ? [warn("restarting.")] : [];
     const next = { ...boot, phase: "run", deadline: null } as const;
     return stay(next, ...said, { kind: "startStage", stage, builtIn: boot.isLast });
   }
-  if (phase === "drain") {
-    return stay({ ...boot, phase: "over", deadline: null }, { kind: "leave" });
-  }
+  if (phase === "delay") return stopNow(boot, now);
+  if (phase === "drain" || phase === "main") return leave(boot);
   if (phase === "kill") {
     const said = [warn(`${place} does not end, going on without it`)];
     const gone = { ...boot, pid: 0, deadline: null };
     if (stage === 3) return after(said, afterStage3(gone, false, now));
-    return after(said, enter(gone, 3));
+    return after(said, enter(gone, 3, now));
   }
   const late = phase === "stop" ? `stage ${stage} not terminated` : `${place} took too long`;
   const limit = limitMs === null ? "" : ` (the limit is ${limitMs / 1000} seconds)`;
@@ -343,41 +331,31 @@ function onTimeout(boot: Boot, now: Millis): Step {
 
 // --- What survives a fault of the engine -----------------------------------------------------
 
-/** STAGE PHASE PID CODE SCRIPTPID: what a successor has to know. */
-export function noteOf({ stage, phase, pid, code, scriptPid }: Boot): string {
-  return `${stage} ${phase} ${pid} ${code} ${scriptPid}`;
-}
-
-/** The note while these requests were heard and are not answered yet. */
-export function notePending(note: string, requests: readonly Request[]): string {
-  return [note, ...requests].join(" ");
-}
-
-/** The requests that a predecessor left unanswered. */
-export function pendingIn(note: string): readonly Request[] {
-  return note.split(" ").filter((word): word is Request => isRequest(word));
-}
-
-const phases: readonly Phase[] = ["run", "pause", "stop", "kill", "drain", "over"];
-
 /** Goes on where the predecessor stood. What cannot be read means stage 2, anew: whatever runs is
  * left alone by that. */
 function resume(boot: Boot, note: string, limitMs: Millis | null, now: Millis): Step {
-  const [first = "", second = "", third = "", fourth = "", fifth = ""] = note.split(" ");
-  const stage = ([1, 2, 3] as const).find((known) => `${known}` === first);
-  const phase = phases.find((known) => known === second);
-  const pid = Number(third);
-  if (stage === undefined || phase === undefined || !(pid >= 0)) return enter(boot, 2);
-  const [code, scriptPid] = [Number(fourth) || 0, Number(fifth) || 0];
-  const known = { ...boot, stage, code, scriptPid };
-  if (phase === "over" || phase === "drain") {
-    return stay({ ...known, phase: "over" }, { kind: "leave" });
-  }
-  if (pid === 0) return enter(known, stage);
+  const known = readNote(boot, note);
+  if (known === null) return enter(boot, 2, now);
+  const { stage, phase, pid } = known;
+  if (phase === "over" || phase === "drain") return leave(known);
+  const resumed = resumeMain(known, now);
+  if (pid === 0 && phase !== "main") return after(resumed.effects, enter(resumed.boot, stage, now));
   const limit = stage === 3 ? limitMs : null;
-  const wait = phase === "run" ? limit : stageStopMs;
+  const delay = phase === "delay" ? boot.terms.drainMs : stageStopMs;
+  const wait = phase === "run" ? limit : delay;
   const deadline = wait === null ? null : now + wait;
-  return stay({ ...known, phase, pid, place: `stage ${stage}`, limitMs: limit, deadline });
+  const place = `stage ${stage}`;
+  return stay({ ...resumed.boot, place, limitMs: limit, deadline }, ...resumed.effects);
+}
+
+/** What the predecessor was about to do for the main process. */
+function resumeMain(boot: Boot, now: Millis): Step {
+  const { main, stage, pid, terms } = boot;
+  const killAt = main.phase === "told" ? now + terms.killAfterMs : null;
+  if (main.phase === "due" && stage === 2 && pid !== 0) return withMain(boot, beginMain(main));
+  if (main.phase === "awaited" && main.pid === 0) return stay(boot, { kind: "startAwait" });
+  if (main.phase === "run" && main.pid === 0) return stay(boot, { kind: "startMain" });
+  return stay({ ...boot, main: { ...main, killAt } });
 }
 
 // --- Stages that cannot be started -----------------------------------------------------------

@@ -47,11 +47,21 @@ export const utmpLockMs = 10_000;
 /** Nobody announces that a lock is free. */
 export const utmpLookMs = 20;
 
+/** What a relay reads at a time: as much as a pipe holds. */
+export const relayReadBytes = 65_536;
+/** A line that has not ended is held back by its relay up to so much, then it is cut: longer than
+ * what people log in one line, less than what a machine would miss. */
+export const relayLineBytes = 1_048_576;
+/** Runsv forked at a time by runsvdir -o, which has four descriptors open for each meanwhile. */
+export const relaysAtOnce = 8;
+
 /** Directories under runsvdir. One descriptor each for the log pipe: 1000 + const < 1024 + const,
  * so runsvdir raises its own soft limit where the hard one allows it. */
 export const servicesMax = 1000;
 /** Descriptors that runsvdir wants: one log pipe per service, and a few of its own. */
 export const runsvdirDescriptors = servicesMax + 24;
+/** The same for runsvdir -o: two pipes per service, and their write ends while runsv are forked. */
+export const relayDescriptors = 2 * servicesMax + 2 * relaysAtOnce + 24;
 /** Runsv of another runsvdir that are watched at once: poll takes 64 descriptors. The others are
  * looked at every `rescanMs`. */
 export const adoptedWatched = 48;
@@ -65,6 +75,11 @@ export const scriptsMax = 64;
 export const linksMax = 40;
 /** What is read of supervise/exit and supervise/complaint: one line, of a few words. */
 export const lineBytes = 4096;
+/** Of a file with one value in it, as timeout-kill: a number, or a signal's name. */
+export const settingBytes = 64;
+/** What runsv exits with after an essential service: no other program of ours has this code, and
+ * only runsvdir hears it. */
+export const essentialExit = 99;
 /** supervise/status: 20 bytes are the format, a longer file is not ours. */
 export const statusBytes = 20;
 
@@ -91,6 +106,12 @@ export const stage3LimitMs = 300_000;
 export const stopSeconds = 30;
 /** The same in a container: its engine kills everything after 10, the rest wants to end, too. */
 export const stopContainerSeconds = 7;
+/** What the main process of a container gets between TERM and KILL: as the services. */
+export const mainKillMs = 7000;
+/** How long services may take to come up before the main process is started without them. */
+export const mainWaitMs = 10_000;
+/** How often services are looked at that have no supervisor yet: it comes within milliseconds. */
+export const awaitLookMs = 5;
 /** What all other processes get between TERM and KILL, in seconds. */
 export const restSeconds = 5;
 /** The same in a container. */

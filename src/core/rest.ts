@@ -36,15 +36,30 @@ export function parseRunning(stat: string): Running | null {
   };
 }
 
-/** All but process 1, the kernel's, the session of `self`, and who `self` descends from. */
-export function restOf(all: readonly Running[], self: number): readonly Running[] {
+/** All but init, the kernel's, the session of `self`, and who `self` descends from; of an init that
+ * is not process 1, its descendants alone. */
+export function restOf(all: readonly Running[], self: number, init = 1): readonly Running[] {
   const byPid = new Map(all.map((one) => [one.pid, one]));
   const own = new Set([1]);
   for (let pid = self; pid > 0 && !own.has(pid); pid = byPid.get(pid)?.parent ?? 0) own.add(pid);
   const session = byPid.get(self)?.session;
-  return all.filter(
-    (one) => !one.isKernel && !one.isZombie && one.session !== session && !own.has(one.pid),
-  );
+  const there = init === 1 ? all.filter(isThere) : descendantsOf(all, init);
+  return there.filter((one) => one.session !== session && !own.has(one.pid));
+}
+
+function isThere({ isKernel, isZombie }: Running): boolean {
+  return !isKernel && !isZombie;
+}
+
+/** What a process has started, and those have, and so on. */
+export function descendantsOf(all: readonly Running[], ancestor: number): readonly Running[] {
+  const own = new Set([ancestor]);
+  for (let size = 0; size !== own.size; ) {
+    size = own.size;
+    for (const { pid, parent } of all) if (own.has(parent)) own.add(pid);
+  }
+  own.delete(ancestor);
+  return all.filter((one) => own.has(one.pid) && isThere(one));
 }
 
 /** Whether it asks to be left alone to the end, as what a disk cannot do without does: a daemon of

@@ -6,6 +6,9 @@
 import { restartPauseMs, servicesMax, supervisorRetryMs } from "./limits.ts";
 import type { Millis } from "./time.ts";
 
+/** Where services are, unless somebody says otherwise. */
+export const servicesDirectory = "/etc/service";
+
 /** A directory in the listing. */
 export interface Found {
   readonly name: string;

@@ -7,8 +7,15 @@
 // operator asked for; neither is ever guessed from the other.
 //
 //   in down    pid is 0. `due` says when a start is owed; null: none is.
-//   in run     pid is the process of ./run. Nothing is due.
-//   in finish  pid is the process of ./finish, or 0 with `due` when its fork failed.
+//   in run     pid is the process of ./run. `due` says when it gets KILL: it was told to end, and
+//              timeout-kill says how long it has. null: it was not told, or has for ever.
+//   in finish  pid is the process of ./finish, `due` as in run, by timeout-finish; or pid is 0, and
+//              `due` is when its fork, which failed, is tried again.
+//
+// So `due` is about one process, and is gone with it; KILL is due once, and the first word counts.
+// The files are read when it matters: an effect asks, and the event `killAfter` is the answer.
+//
+// An essential service that ends without having been told to wants `end`: as `exit`, but for good.
 //
 // control/X scripts are one more child, one at a time: `scripts` are those that run (the
 // first) or wait. Commands are obeyed meanwhile; a service is only over when they have ended.
@@ -17,7 +24,7 @@ import { forkRetryMs, restartPauseMs, scriptsMax } from "./limits.ts";
 import type { State } from "./status.ts";
 import type { Millis } from "./time.ts";
 
-export type Want = "up" | "down" | "exit";
+export type Want = "up" | "down" | "exit" | "end";
 
 /** What ./finish is told: exit code or -1, and the low byte of the wait status. */
 export interface Exit {
@@ -68,8 +75,14 @@ export type Event =
   | { readonly kind: "command"; readonly letter: Letter }
   | { readonly kind: "timeout" }
   | { readonly kind: "started"; readonly pid: number }
-  | { readonly kind: "startFailed"; readonly cause: "fork" | "exec" | "absent" }
-  | { readonly kind: "ended"; readonly exit: Exit }
+  | {
+      readonly kind: "startFailed";
+      readonly cause: "fork" | "exec" | "absent";
+      readonly essential?: boolean;
+    }
+  | { readonly kind: "ended"; readonly exit: Exit; readonly essential?: boolean }
+  /** The answer to askKillAfter; null: it has for ever. */
+  | { readonly kind: "killAfter"; readonly pid: number; readonly ms: Millis | null }
   | { readonly kind: "scriptEnded"; readonly ok: boolean }
   /** For a logger: its service is gone for good, so it ends when its input does. */
   | { readonly kind: "retire" };
@@ -78,7 +91,10 @@ export type Effect =
   | { readonly kind: "startRun" }
   | { readonly kind: "startFinish"; readonly exit: Exit }
   | { readonly kind: "startScript"; readonly letter: Letter }
+  /** TERM stands for the service's stop signal, whichever that is. */
   | { readonly kind: "signal"; readonly pid: number; readonly signal: Signal }
+  /** How long this process, told to end or a finish, has until it is killed. */
+  | { readonly kind: "askKillAfter"; readonly pid: number; readonly state: "run" | "finish" }
   /** Write the status; `stamped` with the time of now, otherwise with that of last time. */
   | { readonly kind: "announce"; readonly stamped: boolean }
   | { readonly kind: "leave" };
@@ -117,7 +133,8 @@ export function step(service: Service, event: Event, now: Millis): Step {
     case "adopted": {
       const { want, state, pid, paused, gotTerm } = event;
       const adopted: Service = { ...service, want, state, pid, paused, gotTerm, ending: gotTerm };
-      return announced({ ...adopted, startedAt: now }, false);
+      const next = announced({ ...adopted, startedAt: now }, false);
+      return gotTerm || state === "finish" ? asking(next, pid, state) : next;
     }
     case "command":
       return onCommand(service, event.letter, now);
@@ -126,9 +143,14 @@ export function step(service: Service, event: Event, now: Millis): Step {
     case "started":
       return onStarted(service, event.pid, now);
     case "startFailed":
-      return onStartFailed(service, event.cause, now);
+      return onStartFailed(service, event, now);
     case "ended":
-      return onEnded(service, event.exit, now);
+      return onEnded(service, event.exit, event.essential === true, now);
+    case "killAfter": {
+      const { pid, ms } = event;
+      if (ms === null || service.pid !== pid || service.due !== null) return unchanged(service);
+      return unchanged({ ...service, due: now + ms });
+    }
     case "scriptEnded":
       return onScriptEnded(service, event.ok);
     case "retire": {
@@ -143,14 +165,20 @@ export function step(service: Service, event: Event, now: Millis): Step {
   }
 }
 
+/** True for who is to be supervised no longer than it takes to end it. */
+export function isLeaving({ want }: Service): boolean {
+  return want === "exit" || want === "end";
+}
+
 /** When step() has to be called with a timeout; null: no earlier than the next event. */
 export function deadline(service: Service): Millis | null {
   return isStarting(service) ? null : service.due;
 }
 
-/** True once nothing is left to supervise: the operator said exit, and it is down. */
-export function isOver({ want, state, due, scripts }: Service): boolean {
-  return want === "exit" && state === "down" && due === null && scripts.length === 0;
+/** True once nothing is left to supervise: it is to leave, and it is down. */
+export function isOver(service: Service): boolean {
+  const { state, due, scripts } = service;
+  return isLeaving(service) && state === "down" && due === null && scripts.length === 0;
 }
 
 /** What a supervisor does next about its service and its logger: `endInput` closes its end of the
@@ -170,6 +198,12 @@ function unchanged(service: Service): Step {
   return { service, effects: [] };
 }
 
+/** The question goes first: its answer is heard before anything else happens. */
+function asking({ service, effects }: Step, pid: number, state: "run" | "finish"): Step {
+  if (service.log) return { service, effects };
+  return { service, effects: [{ kind: "askKillAfter", pid, state }, ...effects] };
+}
+
 function leaving(next: Step): Step {
   return isOver(next.service) ? { ...next, effects: [...next.effects, { kind: "leave" }] } : next;
 }
@@ -182,6 +216,7 @@ function isStarting(service: Service): boolean {
 function onCommand(service: Service, letter: Letter, now: Millis): Step {
   if (isOver(service) || (service.log && letter === "x")) return unchanged(service);
   const command = commands[letter];
+  if (service.want === "end" && command.want !== null) return unchanged(service);
   if (command.want !== null) return onWant(service, command.want, letter, now);
   const flagged = withPauseFlag(service, command);
   switch (service.state) {
@@ -190,9 +225,14 @@ function onCommand(service: Service, letter: Letter, now: Millis): Step {
     case "run":
       return withScript(flagged, { letter, pid: service.pid, signal: command.signal, after: null });
     case "finish": // A finish that hangs would keep the service from ever being down.
-      if (letter !== "k" || service.pid === 0) return announced(flagged, false);
-      return { service, effects: [{ kind: "signal", pid: service.pid, signal: "KILL" }] };
+      return letter === "k" && service.pid > 0 ? killed(service) : announced(flagged, false);
   }
+}
+
+/** KILL is sent, and none is due any more. */
+function killed(service: Service): Step {
+  const signal: Effect = { kind: "signal", pid: service.pid, signal: "KILL" };
+  return { service: { ...service, due: null }, effects: [signal] };
 }
 
 function withPauseFlag(service: Service, command: Command): Service {
@@ -272,12 +312,15 @@ function onScriptEnded(service: Service, ok: boolean): Step {
   let next: Service = { ...service, scripts };
   const effects: Effect[] = [];
   if (service.state === "run" && service.pid === script.pid) {
-    const { pid } = script;
-    if (script.signal !== null && !ok) effects.push({ kind: "signal", pid, signal: script.signal });
+    const { pid, signal } = script;
+    if (signal !== null && !ok) effects.push({ kind: "signal", pid, signal });
     if (script.after !== null) effects.push({ kind: "signal", pid, signal: script.after });
-    if (isFatal(script.signal)) {
-      const gotTerm = next.gotTerm || (script.signal === "TERM" && !ok);
-      next = { ...next, ending: true, gotTerm };
+    if (signal === "TERM" && !service.log)
+      effects.push({ kind: "askKillAfter", pid, state: "run" });
+    if (isFatal(signal)) {
+      const gotTerm = next.gotTerm || (signal === "TERM" && !ok);
+      const due = signal === "KILL" && !ok ? null : next.due;
+      next = { ...next, ending: true, gotTerm, due };
     }
   }
   effects.push({ kind: "announce", stamped: false });
@@ -297,13 +340,14 @@ function onTimeout(service: Service, now: Millis): Step {
       return service.log
         ? { service: { ...service, due: null }, effects: [{ kind: "startRun" }] }
         : withScript(service, { letter: "u", pid: 0, signal: null, after: null });
+    case "run":
+      return killed(service);
     case "finish":
+      if (service.pid > 0) return killed(service);
       return {
         service: { ...service, due: null },
         effects: [{ kind: "startFinish", exit: service.exit }],
       };
-    case "run":
-      throw new Error("a start is due for a service that runs");
   }
 }
 
@@ -314,17 +358,24 @@ function onStarted(service: Service, pid: number, now: Millis): Step {
       return announced({ ...running, paused: false, gotTerm: false, ending: false }, true);
     }
     case "finish":
-      return announced({ ...service, pid }, false);
+      return asking(announced({ ...service, pid }, false), pid, "finish");
     case "run":
       throw new Error(`a second process was started: ${pid} beside ${service.pid}`);
   }
 }
 
-function onStartFailed(service: Service, cause: "fork" | "exec" | "absent", now: Millis): Step {
+function onStartFailed(
+  service: Service,
+  { cause, essential = false }: Event & { kind: "startFailed" },
+  now: Millis,
+): Step {
   if (cause === "fork") return announced({ ...service, due: now + forkRetryMs }, false);
   switch (service.state) {
-    case "down": // As if it had run and ended at once: ./finish hears 111 0.
-      return onEnded({ ...service, state: "run", startedAt: now }, { code: 111, status: 0 }, now);
+    case "down": {
+      // As if it had run and ended at once: ./finish hears 111 0.
+      const exit = { code: 111, status: 0 };
+      return onEnded({ ...service, state: "run", startedAt: now }, exit, essential, now);
+    }
     case "finish":
       return goDown(service, now);
     case "run":
@@ -332,10 +383,13 @@ function onStartFailed(service: Service, cause: "fork" | "exec" | "absent", now:
   }
 }
 
-function onEnded(service: Service, exit: Exit, now: Millis): Step {
+function onEnded(service: Service, exit: Exit, essential: boolean, now: Millis): Step {
   switch (service.state) {
     case "run": {
-      const ended: Service = { ...service, pid: 0, gotTerm: false, ending: false, exit };
+      const isLost = essential && !service.log && !isLeaving(service) && !isEnding(service);
+      const want = isLost ? "end" : service.want;
+      const over = { pid: 0, due: null, gotTerm: false, ending: false };
+      const ended: Service = { ...service, ...over, want, exit };
       if (service.log) return goDown(ended, now);
       return { service: { ...ended, state: "finish" }, effects: [{ kind: "startFinish", exit }] };
     }

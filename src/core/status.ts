@@ -85,6 +85,15 @@ export function decodeEnds(text: string): Ends | null {
   return { exit: { code, status }, restarts };
 }
 
+/** The exit code of a container that ends with this service: 128 and the signal after a signal, 111
+ * where how it ended cannot be known. */
+export function exitCodeOf(exit: Exit | null): number {
+  if (exit === null) return 111;
+  if (exit.code >= 0) return exit.code & 0xff;
+  const signal = exit.status & 0x7f;
+  return signal === 0 ? 111 : 128 + signal;
+}
+
 /** The number in digits; null where anything else is. */
 function wholeNumber(word: string): number | null {
   const number = leadingNumber(word);

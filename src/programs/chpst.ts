@@ -1,16 +1,9 @@
 // chpst: runs a program in a changed process state. core/chpst.ts turns its options, and those of
 // the programs of daemontools that it also is, into a plan and has the usage of each; here the
 // plan is carried out, in its order, and the program takes our place.
-import {
-  changeEnvironment,
-  isElsewhere,
-  type Lock,
-  type Plan,
-  placesOf,
-  planCall,
-  variableOf,
-} from "../core/chpst.ts";
-import { groupsMax, variableBytes } from "../core/limits.ts";
+import { isElsewhere, type Lock, type Plan, placesOf, planCall } from "../core/chpst.ts";
+import { changeEnvironment } from "../core/environment.ts";
+import { groupsMax } from "../core/limits.ts";
 import { errnos, type Level, reason, sentence } from "../core/message.ts";
 import { type Identity, parseIdentity } from "../core/users.ts";
 import { baseName } from "../core/verbs.ts";
@@ -21,10 +14,10 @@ import {
   getgrnam,
   getpwnam,
   Refusal,
-  readIfThere,
   reasonOf,
   SysError,
 } from "../sys/posix.ts";
+import { readVariables } from "./variables.ts";
 
 const wrongCall = 100;
 const failed = 111;
@@ -62,7 +55,7 @@ function must(what: string, result: number): number {
  * that could not be had and does not matter. */
 function changeState(plan: Plan): readonly string[] | null {
   if (plan.session) sys.setsid(); // not for the leader of a group, which is as good
-  const changes = plan.directory === null ? [] : readVariables(plan.directory, plan);
+  const changes = plan.directory === null ? [] : variablesIn(plan.directory, plan);
   if (plan.root !== null) chroot(plan.root);
   if (plan.workingDirectory !== null) {
     must(`change directory: ${plan.workingDirectory}`, sys.chdir(plan.workingDirectory));
@@ -85,26 +78,17 @@ function standardName(fd: number): string {
 // --- The environment ----------------------------------------------------------------------
 
 /** The variables that the files of a directory stand for. */
-function readVariables(directory: string, { strict, verbose }: Plan): string[] {
+function variablesIn(directory: string, { strict, verbose }: Plan): string[] {
   // The name with a dot behind it tells a directory that may not be entered from one that may
   // not be listed.
   const entered = sys.stat(directory === "" ? "" : `${directory}/.`);
   if (typeof entered === "number") must(`switch to directory: ${directory}`, entered);
   const names = sys.readdir(directory);
   if (typeof names === "number") throw new SysError(`open directory: ${directory}`, -names, "");
-  const changes: string[] = [];
-  for (const name of names) {
-    if (name[0] === ".") continue;
-    const path = `${directory}/${name}`;
-    try {
-      const bytes = readIfThere(path, variableBytes);
-      if (bytes !== null) changes.push(variableOf(name, bytes));
-    } catch (error) {
-      if (!(error instanceof SysError) || error.errno !== errnos.EISDIR || strict) throw error;
-      if (verbose) say("warning", error.what, reason(error.errno));
-    }
-  }
-  return changes;
+  return readVariables(directory, names, (error) => {
+    if (strict) throw error;
+    if (verbose) say("warning", error.what, reason(error.errno));
+  });
 }
 
 // --- Who it runs as ------------------------------------------------------------------------

@@ -1,29 +1,36 @@
 // init: process 1. What to do is decided in core/boot.ts; here it is done, every child that ends
 // is reaped, and nothing that goes wrong is a reason to end. Not as process 1: `init 0|6`.
+import { step } from "../core/boot.ts";
 import {
-  type Boot,
-  ctrlAltDel,
   type Effect,
   type Ending,
   type Event,
-  isReplaced,
   newBoot,
+  noTerms,
   noteOf,
-  notePending,
-  parseLimit,
   pendingIn,
   type Request,
   requests,
-  type Stage,
-  step,
-} from "../core/boot.ts";
+} from "../core/boot-state.ts";
 import { signals } from "../core/commands.ts";
-import { eventAttempts, stage3LimitMs, syncMs } from "../core/limits.ts";
-import { errnos, type Level, reason } from "../core/message.ts";
+import { parseEntrypoint } from "../core/entrypoint.ts";
+import { eventAttempts, syncMs } from "../core/limits.ts";
+import { exitCodeOf } from "../core/main-process.ts";
+import { errnos, reason, sentence } from "../core/message.ts";
+import { forwardedSignals } from "../core/single.ts";
 import type { Millis } from "../core/time.ts";
 import { baseName } from "../core/verbs.ts";
 import { type Outcome, openSignals, readSignals, runTurns, waitReady } from "../sys/loop.ts";
 import { complain, kill, reasonOf, SysError } from "../sys/posix.ts";
+import {
+  killDescendants,
+  readCode,
+  removeCodeFile,
+  startAwait,
+  startMain,
+  tellDescendants,
+  tellMain,
+} from "./init-container.ts";
 import {
   hasCtrlAltDel,
   isMarked,
@@ -32,36 +39,16 @@ import {
   takeMark,
   tellInit,
 } from "./init-files.ts";
+import { stage3Limit, startScript, startStage } from "./init-stages.ts";
+import { announce, type Init, known, openConsole, remember, say } from "./init-state.ts";
 
 export const usage = "0|6";
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-interface Owed {
-  readonly task: Event | Effect;
-  attempts: number;
-}
-
-interface Init {
-  /** argv[0], for the title. */
-  readonly name: string;
-  readonly signalFd: number;
-  boot: Boot;
-  /** What has come and nobody has handled yet, and what follows from it. */
-  readonly owed: Owed[];
-  /** What was asked, and not looked at yet. */
-  readonly heard: Request[];
-  /** True from the beginning of a turn to its end: what it finds set was a fault. */
-  unsettled: boolean;
-  /** More have ended than one turn reaps. */
-  crowded: boolean;
-  leaving: boolean;
-  lacksConsole: boolean;
-}
-
 export function main(argv: readonly string[]): Outcome {
   const name = baseName(argv[0] ?? "init");
-  if (sys.getpid() === 1) return bootUp(name, argv);
+  if (sys.getpid() === 1 || argv[1] === "--entrypoint") return bootUp(name, argv);
   if (name !== "runit") return tellInit(argv[0] ?? name, argv[1]);
   complain("- runit: fatal: must be run as process no 1.");
   return 111;
@@ -70,40 +57,60 @@ export function main(argv: readonly string[]): Outcome {
 /** From here on nothing may end this process but the end of stage 3. */
 function bootUp(name: string, argv: readonly string[]): Outcome {
   const isResumed = argv[1] === "--resumed";
-  const note = isResumed ? (argv[2] ?? "") : "1 run 0 0";
+  const note = isResumed ? (argv[2] ?? "") : "1 run 0 - 0";
   sys.remember(note); // whatever fails from now on
-  if (!isResumed) sys.setsid(); // fails where a container's engine has done it
-  sys.chdir("/");
-  mountProc();
-  const isMachine = sys.machine() || (FAULTS && sys.fault("machine"));
+  const isFirst = sys.getpid() === 1;
+  const [word, ...words] = argv.slice(isResumed ? 4 : 1);
+  const isEntrypoint = word === "--entrypoint";
+  const options = parseEntrypoint(isEntrypoint ? words : ["--verbose"]);
+  if (typeof options === "string") {
+    complain(sentence("trinit", "fatal", options));
+    return 100;
+  }
+  if (!isResumed && !isEntrypoint) sys.setsid(); // fails where an engine has done it
+  if (options.command.length === 0) sys.chdir("/");
+  if (options.parentDeath !== null) sys.parentdeath(options.parentDeath);
+  if (isFirst) mountProc();
+  else sys.subreaper();
+  sys.setenv("TRINIT_INIT", isFirst ? "" : `${sys.getpid()}`);
+  const isMachine = isFirst && (sys.machine() || (FAULTS && sys.fault("machine")));
   if (sys.getenv("PATH") === null) sys.setenv("PATH", defaultPath);
   sys.reboot(sys.RB_DISABLE_CAD); // the kernel sends INT instead; a container is refused
-  const boot = newBoot(isMachine ? "machine" : "container");
-  const signalFd = openSignals([signals.CHLD, ...Object.values(requests)]);
+  const terms = { ...options, hasMain: options.command.length > 0 };
+  const boot = isMachine ? newBoot("machine", noTerms) : newBoot("container", terms);
+  const heeded = isEntrypoint ? forwardedSignals() : Object.values(requests);
+  const signalFd = openSignals([signals.CHLD, ...heeded]);
   const init: Init = {
     name,
     signalFd,
+    options,
+    isFirst,
     boot,
     owed: [],
     heard: [],
+    forwards: [],
+    isPrepared: isResumed && note[0] !== "1",
     unsettled: false,
     crowded: false,
     leaving: false,
     lacksConsole: isMachine,
   };
   if (isMachine) openConsole(init);
-  if (isResumed) {
-    sys.settitle([name, `[${note.slice(0, 1)}]`]);
-    owe(init, { kind: "resume", note, limitMs: stage3Limit() });
-    init.heard.push(...pendingIn(note));
-    if (isMarked("stopit")) init.heard.push("CONT"); // asked for while nobody listened
-    settle(init); // from now on the stage's end is known as such
-  } else {
-    say(null, `trinit ${VERSION}: booting.`);
+  if (isResumed) resume(init, note);
+  else {
+    announce(init, null, `trinit ${VERSION}: booting.`);
     owe(init, { kind: "begin" });
   }
   init.unsettled = isResumed; // its stage may have ended unheard
   return runTurns({ who: "- runit", state: init, fds: descriptors, deadline: nextDeadline, turn });
+}
+
+function resume(init: Init, note: string): void {
+  sys.settitle([init.name, `[${note.slice(0, 1)}]`]);
+  owe(init, { kind: "resume", note, limitMs: stage3Limit() });
+  init.heard.push(...pendingIn(note));
+  if (isMarked("stopit")) init.heard.push("CONT"); // asked for while nobody listened
+  settle(init); // from now on the stage's end is known as such
 }
 
 /** The stages of a machine do it too, but how this executable starts itself, and whether this is a
@@ -120,26 +127,14 @@ function mountProc(): void {
   if (mounted < 0) say("warning", `unable to mount /proc: ${reason(-mounted)}`);
 }
 
-/** A container keeps what its engine gave it. Where the kernel finds no console in an empty /dev,
- * there is one once stage 1 has mounted it. */
-function openConsole(init: Init): void {
-  const fd = sys.open("/dev/console", sys.O_RDWR, 0);
-  init.lacksConsole = fd < 0;
-  for (let target = 0; fd >= 0 && target < 3; target++) sys.dup2(fd, target);
-  if (fd > 2) sys.close(fd);
-  if (fd < 0) say("warning", `unable to open /dev/console: ${reason(-fd)}`);
-}
-
-function say(level: Level | null, text: string): void {
-  complain(`- runit: ${level === null ? "" : `${level}: `}${text}`);
-}
-
 function descriptors({ signalFd }: Init): readonly number[] {
   return [signalFd];
 }
 
 function nextDeadline({ boot, crowded }: Init): Millis | null {
-  return crowded ? sys.monotonic() : boot.deadline;
+  if (crowded) return sys.monotonic();
+  const { killAt } = boot.main;
+  return boot.deadline === null ? killAt : Math.min(boot.deadline, killAt ?? boot.deadline);
 }
 
 function owe(init: Init, task: Event | Effect): void {
@@ -157,33 +152,40 @@ function turn(init: Init): number | null {
   if (doubtful) lookForLost(init);
   settle(init);
   for (let signal = init.heard.shift(); signal !== undefined; signal = init.heard.shift()) {
-    const marks = { stopit: isMarked("stopit"), ctrlaltdel: hasCtrlAltDel() };
+    const marks = { stopit: isMarked("stopit"), ctrlaltdel: hasCtrlAltDel(), code: leftCode(init) };
     owe(init, { kind: "request", signal, marks });
     settle(init);
   }
-  const { deadline } = init.boot;
-  if (deadline !== null && deadline <= sys.monotonic()) owe(init, { kind: "timeout" });
+  for (const signal of init.forwards.splice(0)) owe(init, { kind: "forward", signal });
+  settle(init);
+  const deadline = nextDeadline(init);
+  if (!init.crowded && deadline !== null && deadline <= sys.monotonic())
+    owe(init, { kind: "timeout" });
   settle(init);
   if (asked) remember(init, noteOf(init.boot)); // no request any more: they are answered
   init.unsettled = false;
-  return init.leaving ? init.boot.code : null;
+  if (!init.leaving) return null;
+  const code = exitCodeOf(init.boot, leftCode(init));
+  if (!init.isFirst) removeCodeFile();
+  return code;
+}
+
+/** What somebody has left as the exit code of a container. */
+function leftCode({ boot }: Init): number | null {
+  return boot.role === "container" ? readCode() : null;
 }
 
 /** A request that was read is in nobody's hands but ours: a successor has to know it, too. True
  * when there is one. */
 function hear(init: Init): boolean {
   for (const number of readSignals(init.signalFd)) {
-    for (const name of Object.keys(requests) as Request[]) {
-      if (requests[name] === number && !init.heard.includes(name)) init.heard.push(name);
-    }
+    const name = (Object.keys(requests) as Request[]).find((known) => requests[known] === number);
+    if (name === undefined) init.forwards.push(number);
+    else if (!init.heard.includes(name)) init.heard.push(name);
   }
   const asked = init.heard.length > 0;
   if (asked) remember(init, noteOf(init.boot));
   return asked;
-}
-
-function remember({ heard }: Init, note: string): void {
-  sys.remember(notePending(note, heard));
 }
 
 /** In a test build: everything that can go wrong with the program itself. */
@@ -194,14 +196,25 @@ function failOnPurpose(): void {
 }
 
 function reapAll(init: Init): void {
-  const { pid, scriptPid } = init.boot;
-  const [more, ...ends] = sys.reapall([pid, scriptPid]);
+  const { pid, scriptPid, main } = init.boot;
+  const [more, ...ends] = sys.reapall([pid, scriptPid, main.pid]);
   for (let i = 0; i + 1 < ends.length; i += 2) {
     const ending = endingOf(ends[i + 1] ?? 0);
-    if (ends[i] === pid) owe(init, { kind: "stageEnded", ending });
-    else owe(init, { kind: "scriptEnded", ending, stopit: isMarked("stopit") });
+    if (ends[i] === pid) owe(init, { kind: "stageEnded", ending, asked: leftCode(init) });
+    else if (ends[i] === scriptPid) owe(init, scriptEnded(ending));
+    else owe(init, mainEnded(init, ending));
   }
   init.crowded = more === 1;
+}
+
+function scriptEnded(ending: Ending | null): Event {
+  return { kind: "scriptEnded", ending, stopit: isMarked("stopit") };
+}
+
+function mainEnded({ boot }: Init, ending: Ending | null): Event {
+  if (boot.main.phase === "awaited") return { kind: "awaitEnded" };
+  sys.foreground(boot.main.pid, 0); // Ctrl-C is ours from now on
+  return { kind: "mainEnded", ending };
 }
 
 function endingOf(status: number): Ending {
@@ -211,14 +224,14 @@ function endingOf(status: number): Ending {
 
 /** A fault may have come between the end of a child and the word of it. */
 function lookForLost(init: Init): void {
-  const { pid, scriptPid } = init.boot;
+  const { pid, scriptPid, main } = init.boot;
   const isLost = (child: number, ...kinds: readonly string[]): boolean => {
     const known = child === 0 || init.owed.some(({ task }) => kinds.includes(task.kind));
     return !known && sys.kill(child, 0) === -errnos.ESRCH;
   };
   if (isLost(pid, "stageEnded", "stageLost")) owe(init, { kind: "stageLost" });
-  if (!isLost(scriptPid, "scriptEnded")) return;
-  owe(init, { kind: "scriptEnded", ending: null, stopit: isMarked("stopit") });
+  if (isLost(scriptPid, "scriptEnded")) owe(init, scriptEnded(null));
+  if (isLost(main.pid, "mainEnded", "awaitEnded")) owe(init, mainEnded(init, null));
 }
 
 /** Handles what is owed. A task is only struck off once it is done: a fault leaves the last good
@@ -237,7 +250,8 @@ function settle(init: Init): void {
 /** What nothing follows from, or what the end of the system does not hang on. Everything else is
  * tried for ever, once a second. */
 function mayBeDropped({ kind }: Event | Effect): boolean {
-  return ["say", "take", "give", "signal", "endAll", "startScript", "startStage"].includes(kind);
+  const dropped = ["say", "take", "give", "signal", "endAll", "tellMain", "forward"];
+  return [...dropped, "startScript", "startStage"].includes(kind);
 }
 
 function giveUp(task: Event | Effect): readonly Event[] {
@@ -253,11 +267,18 @@ function handle(init: Init, task: Event | Effect): readonly (Event | Effect)[] {
       return [startStage(init, task.stage, task.builtIn)];
     case "startScript":
       return [startScript(init)];
+    case "startAwait":
+      return [known(init, startAwait(init.options))];
+    case "startMain":
+      return [known(init, startMain(init.options))];
+    case "tellMain":
+      tellMain(init.options, task.pid, task.signal);
+      return [];
     case "signal":
       send(task.group ? -task.pid : task.pid, task.kill ? signals.KILL : signals.TERM);
       return [];
     case "endAll":
-      sys.killall(task.kill ? signals.KILL : signals.TERM);
+      endAll(init, task.kill ? signals.KILL : signals.TERM);
       return [];
     case "take":
       takeMark(task.mark);
@@ -266,7 +287,7 @@ function handle(init: Init, task: Event | Effect): readonly (Event | Effect)[] {
       giveMark(task.mark);
       return [];
     case "say":
-      say(task.level, task.text);
+      announce(init, task.level, task.text);
       return [];
     case "remember":
       remember(init, task.note);
@@ -280,6 +301,12 @@ function handle(init: Init, task: Event | Effect): readonly (Event | Effect)[] {
       return next.effects;
     }
   }
+}
+
+/** To all others: where this is not process 1, to those that it has started, and what they have. */
+function endAll({ isFirst }: Init, signal: number): void {
+  if (isFirst) sys.killall(signal);
+  else tellDescendants(signal);
 }
 
 function giveMark(mark: "reboot"): void {
@@ -296,87 +323,11 @@ function send(pid: number, signal: number): void {
   }
 }
 
-/** /etc/runit/N; where that is missing or cannot be executed, the built-in stage. */
-function startStage(init: Init, stage: Stage, builtIn: boolean): Event {
-  sys.settitle([init.name, `[${stage}]`]);
-  if (init.lacksConsole && stage > 1) openConsole(init);
-  const file = `${stageDirectory}/${stage}`;
-  if (!builtIn && sys.stat(file) !== -errnos.ENOENT) {
-    const started = startAs(init, stage, file, file, [file]);
-    if (started === null) return { kind: "stageFailed" };
-    if (typeof started !== "string") return started;
-  }
-  const place = `built-in stage ${stage}`;
-  for (const path of ["/proc/self/exe", sys.execfn()]) {
-    const started = startAs(init, stage, place, path, ["trinit", "stage", `${stage}`]);
-    if (started !== null && typeof started !== "string") return started;
-  }
-  return { kind: "stageFailed" };
-}
-
-/** The event of its start; null where it is to be tried again, "no" where something else is. */
-function startAs(
-  init: Init,
-  stage: Stage,
-  place: string,
-  path: string,
-  argv: readonly string[],
-): Event | null | "no" {
-  say(null, `enter stage: ${place}`);
-  const limitMs = stage === 3 ? stage3Limit() : null;
-  const tty = stage > 1 ? null : init.boot.role === "machine" ? "take" : "free";
-  const result = spawn(path, argv, tty, stage === 3);
-  if (typeof result === "number") {
-    // A successor must not start it again.
-    remember(init, noteOf({ ...init.boot, phase: "run", pid: result }));
-    return { kind: "stageStarted", pid: result, place, limitMs };
-  }
-  const [errno, call] = result;
-  say("fatal", `unable to start child: ${path}: ${reason(errno)}`);
-  return isReplaced(init.boot, errno, call) ? "no" : null;
-}
-
-/** As the leader of a session, and so of a process group that can be killed. What has to come to an
- * end does not write where nobody reads. */
-function spawn(
-  path: string,
-  argv: readonly string[],
-  tty: "free" | "take" | null,
-  isLast: boolean,
-): number | [number, string] {
-  const isDeaf = isLast && !sys.canwrite(2, 0);
-  const nowhere = isDeaf ? sys.open("/dev/null", sys.O_RDWR, 0) : -1;
-  const fds = nowhere < 0 ? [0, 1, 2] : [0, nowhere, nowhere];
-  const result = sys.spawn({ path, argv, cwd: null, fds, birth: null, session: true, tty });
-  if (nowhere >= 0) sys.close(nowhere);
-  return result;
-}
-
-/** Milliseconds out of timeout-3, where that is there. */
-function stage3Limit(): Millis | null {
-  const text = sys.readfile(`${stageDirectory}/timeout-3`, 32);
-  if (typeof text === "number") return stage3LimitMs;
-  const limit = parseLimit(text);
-  if (limit !== undefined) return limit;
-  say("warning", `${stageDirectory}/timeout-3: not a number of milliseconds`);
-  return stage3LimitMs;
-}
-
-function startScript(init: Init): Event {
-  say(null, `enter stage: ${ctrlAltDel}`);
-  const result = spawn(ctrlAltDel, [ctrlAltDel], null, false);
-  if (typeof result === "number") {
-    remember(init, noteOf({ ...init.boot, scriptPid: result }));
-    return { kind: "scriptStarted", pid: result };
-  }
-  say("fatal", `unable to start child: ${ctrlAltDel}: ${reason(result[0])}`);
-  return { kind: "scriptFailed" };
-}
-
 /** Nothing of ours runs any more. What can be lost now was told to end, and had its time. */
 function leave(init: Init): void {
-  say(null, "sending KILL signal to all processes...");
-  sys.killall(signals.KILL);
+  announce(init, null, "sending KILL signal to all processes...");
+  if (init.isFirst) sys.killall(signals.KILL);
+  else killDescendants();
   const stays = init.boot.role === "machine" && !turnOff() && !FAULTS;
   if (stays) return; // for whoever comes to look
   init.leaving = true;

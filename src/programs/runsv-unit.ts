@@ -1,7 +1,14 @@
 // What runsv keeps of a service and of its logger, and what it tells of them in supervise/.
 import { commandsPerTurn, diskRetryMs } from "../core/limits.ts";
 import { type Level, sentence } from "../core/message.ts";
-import { type Effect, type Event, type Exit, newService, type Service } from "../core/service.ts";
+import {
+  type Effect,
+  type Event,
+  type Exit,
+  isLeaving,
+  newService,
+  type Service,
+} from "../core/service.ts";
 import { encodeComplaint } from "../core/status.ts";
 import type { Millis, Stamp } from "../core/time.ts";
 import type { Ended } from "../sys/loop.ts";
@@ -56,6 +63,8 @@ export interface Supervisor {
   readonly ends: Ended[];
   /** What has come and nobody has handled yet, and what follows from it. */
   readonly owed: Owed[];
+  /** The end of a service with a file `essential` is ours, too. */
+  readonly honoursEssential: boolean;
 }
 
 export function newUnit(isLog: boolean, files: SuperviseFiles): Unit {
@@ -78,9 +87,10 @@ export function newSupervisor(
   log: Unit | null,
   ends: Supervisor["pipe"],
   signalFd: number,
+  honoursEssential: boolean,
 ): Supervisor {
   const buffer = new Uint8Array(commandsPerTurn);
-  return { who, main, log, pipe: ends, signalFd, buffer, ends: [], owed: [] };
+  return { who, main, log, pipe: ends, signalFd, buffer, ends: [], owed: [], honoursEssential };
 }
 
 export function now(): Stamp {
@@ -116,7 +126,7 @@ export function newsOf(unit: Unit): News {
   const { state, pid, paused, gotTerm } = service;
   const want = service.want === "up" ? "up" : "down";
   const status = { state, want, pid, paused, gotTerm, since } as const;
-  return { status, wantExit: service.want === "exit", ends: unit, complaint };
+  return { status, wantExit: isLeaving(service), ends: unit, complaint };
 }
 
 /** A status that cannot be written (disk full, read-only) never stops the service. */

@@ -1,9 +1,9 @@
 // runsv: supervises one service and its logger. What to do is decided in core/service.ts;
 // here the effects are performed and what came of them is fed back.
-import { isLetter, type Letter, signals } from "../core/commands.ts";
-import { adoptedCheckMs, eventAttempts } from "../core/limits.ts";
+import { isLetter, type Letter, type Signal, signals } from "../core/commands.ts";
+import { adoptedCheckMs, essentialExit, eventAttempts } from "../core/limits.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
-import { deadline, type Event, nextOfPair, step } from "../core/service.ts";
+import { deadline, type Event, type Exit, nextOfPair, step } from "../core/service.ts";
 import { encodeComplaint } from "../core/status.ts";
 import type { Millis } from "../core/time.ts";
 import { isSuccess, type Outcome, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
@@ -31,6 +31,7 @@ import {
   openSuperviseFiles,
 } from "./runsv-files.ts";
 import { startBuiltinLogger } from "./runsv-logger.ts";
+import { isEssential, killAfter, serviceEnvironment, stopSignal } from "./runsv-settings.ts";
 import {
   announce,
   count,
@@ -52,6 +53,8 @@ export interface RunsvOptions {
   readonly name: string;
   /** The read end of the log pipe that runsvdir keeps, or null: we make our own. */
   readonly logPipe: number | null;
+  /** A file `essential` is honoured: who has forked us knows what essentialExit means. */
+  readonly honoursEssential: boolean;
 }
 
 export function main(argv: readonly string[]): Outcome {
@@ -60,7 +63,7 @@ export function main(argv: readonly string[]): Outcome {
     complain(`usage: ${program} ${usage}\n`);
     return 1;
   }
-  return supervise({ directory, name: directory, logPipe: null });
+  return supervise({ directory, name: directory, logPipe: null, honoursEssential: false });
 }
 
 /** Supervises a service directory until told to exit; the exit code. */
@@ -90,7 +93,7 @@ export function samples(): unknown {
   const unit = newUnit(false, files);
   const service = step(unit.service, { kind: "begin", up: true }, 0).service;
   const news = newsOf(unit);
-  const supervisor = newSupervisor("", unit, unit, { read: -1, write: -1 }, -1);
+  const supervisor = newSupervisor("", unit, unit, { read: -1, write: -1 }, -1, false);
   const adopted = { state: "run", pidfd: null };
   const turns = runTurns({ who: "", state: null, fds: descriptors, deadline: nextDeadline, turn });
   return [supervisor, service, news, adopted, turns];
@@ -121,7 +124,8 @@ function start(who: string, options: RunsvOptions): Supervisor {
   const log = hasLog ? newUnit(true, openSuperviseFiles("log/")) : null;
   const kept = log === null ? null : (pipeBetween(main, log) ?? options.logPipe);
   const ends = hasLog ? openLogPipe(who, kept) : { read: -1, write: -1 };
-  const supervisor = newSupervisor(who, main, log, ends, signalFd);
+  const { honoursEssential } = options;
+  const supervisor = newSupervisor(who, main, log, ends, signalFd, honoursEssential);
   if (supervisor.log !== null) begin(supervisor, supervisor.log);
   begin(supervisor, main);
   return supervisor;
@@ -252,9 +256,13 @@ function oweEnd(supervisor: Supervisor, pid: number, status: number): void {
     } else if (pid === unit.service.pid) {
       const low = status & 0xff;
       const code = (low & 0x7f) === 0 ? (status >> 8) & 0xff : -1;
-      owe(supervisor, unit, { kind: "ended", exit: { code, status: low } });
+      oweEnded(supervisor, unit, { code, status: low });
     }
   }
+}
+
+function oweEnded(supervisor: Supervisor, unit: Unit, exit: Exit): void {
+  owe(supervisor, unit, { kind: "ended", exit, essential: isEssential(supervisor, unit) });
 }
 
 /** The end of a process that is not our child: the kernel tells us that it ended, not how. */
@@ -266,7 +274,7 @@ function checkAdopted(supervisor: Supervisor, unit: Unit, ready: readonly number
   if (!ended) return;
   if (adopted.pidfd !== null) close(adopted.pidfd);
   unit.adopted = null;
-  owe(supervisor, unit, { kind: "ended", exit: { code: -1, status: 0 } });
+  oweEnded(supervisor, unit, { code: -1, status: 0 });
 }
 
 function readCommands(supervisor: Supervisor, unit: Unit): void {
@@ -306,8 +314,10 @@ function handle(supervisor: Supervisor, unit: Unit, task: Task): readonly Task[]
     case "startScript":
       return startScript(supervisor, unit, task.letter);
     case "signal":
-      send(supervisor, unit, task.pid, signals[task.signal]);
+      send(supervisor, unit, task.pid, numberOf(supervisor, unit, task.signal));
       return [];
+    case "askKillAfter":
+      return [{ kind: "killAfter", pid: task.pid, ms: killAfter(supervisor, unit, task.state) }];
     case "announce":
       announce(supervisor, unit, task.stamped);
       return [];
@@ -332,6 +342,12 @@ function giveUp(supervisor: Supervisor, unit: Unit, task: Task): readonly Task[]
   return task.kind === "startScript" ? [{ kind: "scriptEnded", ok: false }] : [];
 }
 
+/** A logger has no stop signal of its own. */
+function numberOf(supervisor: Supervisor, unit: Unit, signal: Signal): number {
+  const isStop = signal === "TERM" && !unit.service.log;
+  return isStop ? stopSignal(supervisor, unit) : signals[signal];
+}
+
 /** The process may have ended: then its end is on the way to us, and its pid somebody else's. */
 function send(supervisor: Supervisor, unit: Unit, pid: number, signal: number): void {
   const { adopted, files } = unit;
@@ -349,9 +365,7 @@ function startRun(supervisor: Supervisor, unit: Unit): Event {
   const { pipe: ends } = supervisor;
   const birth = birthFile(unit.files.path, "run");
   if (!unit.service.log) {
-    const fds = [-1, ends.write];
-    const spec = { path: "./run", argv: ["./run"], cwd: null, fds, birth };
-    return started(supervisor, unit, "start ./run", sys.spawn(spec));
+    return started(supervisor, unit, "start ./run", spawn(supervisor, ["./run"], birth));
   }
   if (sys.stat("log/run") === -errnos.ENOENT) {
     const pid = startBuiltinLogger(supervisor.who, ends.read, unit.files);
@@ -366,14 +380,31 @@ function startFinish(supervisor: Supervisor, unit: Unit, code: number, status: n
   const fd = sys.open("finish", sys.O_RDONLY | sys.O_NONBLOCK, 0);
   if (fd < 0) return { kind: "startFailed", cause: "absent" };
   close(fd);
-  const argv = ["./finish", `${code}`, `${status}`];
-  const fds = [-1, supervisor.pipe.write];
+  const argv = ["./finish", `${code}`, `${status}`] as const;
   const birth = birthFile(unit.files.path, "finish");
-  const result = sys.spawn({ path: "./finish", argv, cwd: null, fds, birth });
+  const result = spawn(supervisor, argv, birth);
   return started(supervisor, unit, "start ./finish", result);
 }
 
 type Spawned = ReturnType<typeof sys.spawn>;
+
+const readEnvironment = "read env";
+
+/** Starts a program of the service's own. Without its variables it is not what it should be, and
+ * not started. */
+function spawn(
+  { pipe: { write } }: Supervisor,
+  argv: readonly [string, ...string[]],
+  birth: string | null,
+): Spawned {
+  try {
+    const env = serviceEnvironment();
+    return sys.spawn({ path: argv[0], argv, cwd: null, fds: [-1, write], birth, env });
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    return [error.errno, readEnvironment];
+  }
+}
 
 function started(supervisor: Supervisor, unit: Unit, what: string, result: Spawned): Event {
   if (typeof result === "number") return { kind: "started", pid: result };
@@ -382,8 +413,9 @@ function started(supervisor: Supervisor, unit: Unit, what: string, result: Spawn
     say(supervisor, unit, "warning", "unable to fork, sleeping", reason(errno));
     return { kind: "startFailed", cause: "fork" };
   }
-  say(supervisor, unit, "fatal", `unable to ${what}`, reason(errno));
-  return { kind: "startFailed", cause: "exec" };
+  const failed = call === readEnvironment ? call : what;
+  say(supervisor, unit, "fatal", `unable to ${failed}`, reason(errno));
+  return { kind: "startFailed", cause: "exec", essential: isEssential(supervisor, unit) };
 }
 
 /** control/LETTER, where it is there and its owner may execute it. */
@@ -393,8 +425,7 @@ function startScript(supervisor: Supervisor, unit: Unit, letter: Letter): readon
   if (typeof there === "number" || (there.mode & 0o100) === 0) {
     return [{ kind: "scriptEnded", ok: false }];
   }
-  const fds = [-1, supervisor.pipe.write];
-  const result = sys.spawn({ path, argv: [path], cwd: null, fds, birth: null });
+  const result = spawn(supervisor, [path], null);
   if (typeof result === "number") {
     unit.scriptPid = result;
     return [];
@@ -403,7 +434,7 @@ function startScript(supervisor: Supervisor, unit: Unit, letter: Letter): readon
   return [{ kind: "scriptEnded", ok: false }];
 }
 
-/** Told to exit and down: the logger gets the end of its input, and we go when it has gone. */
+/** To leave, and down: the logger gets the end of its input, and we go when it has gone. */
 function leaveWhenOver(supervisor: Supervisor): number | null {
   const { main, log, pipe: ends } = supervisor;
   if (log !== null && nextOfPair(main.service, log.service) === "endInput") {
@@ -415,5 +446,6 @@ function leaveWhenOver(supervisor: Supervisor): number | null {
       ends.write = -1;
     }
   }
-  return nextOfPair(main.service, log?.service ?? null) === "leave" ? 0 : null;
+  if (nextOfPair(main.service, log?.service ?? null) !== "leave") return null;
+  return main.service.want === "end" ? essentialExit : 0;
 }

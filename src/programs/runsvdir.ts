@@ -1,10 +1,18 @@
 // runsvdir: one runsv for every directory under a directory, forked, so that all of them share
 // one heap. It keeps the read end of every log pipe: a runsv that is killed loses no line.
-import { parseArgs } from "../core/args.ts";
+import { type Args, parseArgs } from "../core/args.ts";
 import { signals } from "../core/commands.ts";
-import { forkRetryMs, rescanMs, runsvdirDescriptors, supervisorRetryMs } from "../core/limits.ts";
+import {
+  essentialExit,
+  forkRetryMs,
+  relayDescriptors,
+  rescanMs,
+  runsvdirDescriptors,
+  supervisorRetryMs,
+} from "../core/limits.ts";
 import { errnos, reason } from "../core/message.ts";
-import { type Found, planScan, restartAt, serviceNames } from "../core/scan.ts";
+import { type Format, parseFormat } from "../core/relay.ts";
+import { type Found, planScan, restartAt } from "../core/scan.ts";
 import { labelText, type Millis } from "../core/time.ts";
 import { type Ended, type Outcome, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
 import {
@@ -12,14 +20,10 @@ import {
   complain,
   getrlimit,
   isDirectory,
-  isLink,
   type Limit,
-  lstatIfThere,
   open,
   pipe,
-  readdir,
   reasonOf,
-  type Stat,
   SysError,
   setrlimit,
   setsid,
@@ -34,20 +38,34 @@ import {
   leftOver,
   release,
 } from "./runsvdir-adopt.ts";
+import { type Ending, endRest, newEnding, nextLook, watchStatus } from "./runsvdir-end.ts";
+import { exitCodeIn, honoursEssential, tellInit } from "./runsvdir-essential.ts";
+import { list } from "./runsvdir-list.ts";
 import { type Log, openLog, readTitle, warn, well } from "./runsvdir-log.ts";
 import {
+  forkedAtOnce,
+  isRelayed,
+  isRelaying,
+  newRelays,
+  onRelayEnded,
+  openOutput,
+  type Relay,
+  type Relays,
+  relayDue,
+  releaseRelay,
+  startRelays,
+} from "./runsvdir-relay.ts";
+import {
   adoptTrail,
-  follow,
   newTrail,
   newWatch,
-  noteAll,
   readChanges,
   type Trail,
   type Watch,
   watchedFds,
 } from "./runsvdir-watch.ts";
 
-export const usage = "[-P] [-L file] dir";
+export const usage = "[-P] [-L file] [-o format] dir";
 
 /** A service directory and its runsv. */
 interface Child extends Found {
@@ -63,6 +81,8 @@ interface Child extends Found {
   adopted: Adopted | null;
   /** The read end of the log pipe; -1: there is no log. */
   pipe: number;
+  /** Who brings its output out; null: nobody has to. */
+  relay: Relay | null;
 }
 
 interface Runsvdir extends Log {
@@ -70,6 +90,7 @@ interface Runsvdir extends Log {
   /** -P: every runsv gets a session, and so a process group, of its own. */
   readonly sessions: boolean;
   readonly children: Map<string, Child>;
+  readonly relays: Relays;
   readonly watch: Watch;
   readonly signalFd: number;
   /** The limit on descriptors that services shall see, not the one we gave ourselves. */
@@ -77,31 +98,40 @@ interface Runsvdir extends Log {
   /** What forked supervisors share: see samples(). */
   readonly samples: unknown;
   scanDue: Millis | null;
-  /** Told to end, as PID 1: the exit code once every runsv is gone. */
-  ending: number | null;
+  /** Told to end, as PID 1, or by the end of an essential service: every runsv is waited for. */
+  ending: Ending | null;
   /** ALRM came: say so once the scan is done. */
   rescanTold: boolean;
 }
 
 const forcedRescan = ".forced-rescan";
+const heard = [signals.TERM, signals.HUP, signals.CHLD, signals.ALRM];
+
+/** A container's entrypoint, whose INT is Ctrl-C. */
+function isFirst(): boolean {
+  return sys.getpid() === 1;
+}
 
 export function main(argv: readonly string[]): Outcome {
-  const args = parseArgs(argv, "PL:");
+  const args = parseArgs(argv, "PL:o:");
   const directory = args.operands[0];
-  if (!args.valid || directory === undefined) {
+  const format = formatIn(args);
+  if (!args.valid || directory === undefined || format === null) {
     complain(`usage: ${argv[0]} ${usage}\n`);
     return 1;
   }
   const who = `runsvdir ${directory}`;
+  const relays = newRelays(format);
   const state: Runsvdir = {
     who,
     directory,
     sessions: args.options.some(({ letter }) => letter === "P"),
     children: new Map(),
+    relays,
     watch: newWatch(),
-    signalFd: openSignals([signals.TERM, signals.HUP, signals.CHLD, signals.ALRM]),
+    signalFd: openSignals(isFirst() ? [...heard, signals.INT] : heard),
     title: null,
-    descriptorLimit: raiseDescriptorLimit(),
+    descriptorLimit: raiseDescriptorLimit(isRelaying(relays)),
     said: new Map(),
     samples: samples(),
     scanDue: sys.monotonic(),
@@ -111,6 +141,11 @@ export function main(argv: readonly string[]): Outcome {
   openLog(state, argv, args);
   sys.subreaper(); // a service whose runsv was killed stays in the tree
   return runTurns({ who, state, fds: descriptors, deadline: nextDeadline, turn });
+}
+
+/** What -o says; null: that is no format. */
+function formatIn({ options }: Args): Format | null {
+  return parseFormat(options.findLast(({ letter }) => letter === "o")?.value ?? "plain");
 }
 
 function descriptors({ signalFd, watch, title, children }: Runsvdir): readonly number[] {
@@ -123,11 +158,12 @@ function descriptors({ signalFd, watch, title, children }: Runsvdir): readonly n
 }
 
 /** What the limit was; null where limits are not to be had, which only many services would mind. */
-function raiseDescriptorLimit(): Limit | null {
+function raiseDescriptorLimit(forRelays: boolean): Limit | null {
+  const most = forRelays ? relayDescriptors : runsvdirDescriptors;
   try {
     const limit = getrlimit("nofile");
     const { soft, hard } = limit;
-    const wanted = hard === null ? runsvdirDescriptors : Math.min(hard, runsvdirDescriptors);
+    const wanted = hard === null ? most : Math.min(hard, most);
     if (soft !== null && soft < wanted) setrlimit("nofile", { soft: wanted });
     return limit;
   } catch (error) {
@@ -137,8 +173,12 @@ function raiseDescriptorLimit(): Limit | null {
 }
 
 function nextDeadline(state: Runsvdir): Millis | null {
-  const isEnding = state.ending !== null; // only the end of a runsv is waited for
-  let next = isEnding ? null : state.scanDue;
+  const { ending, children } = state;
+  const isEnding = ending !== null; // only the end of a runsv is waited for, and of a relay
+  const isLooking = isEnding && isFirst() && children.size > 0;
+  let next = isLooking ? nextLook(ending) : isEnding ? null : state.scanDue;
+  const relaysAt = relayDue(state.relays);
+  if (relaysAt !== null) next = Math.min(relaysAt, next ?? relaysAt);
   for (const { due, adopted } of state.children.values()) {
     const isLookedAt = adopted !== null && adopted.pidfd < 0;
     const at = isLookedAt ? sys.monotonic() + rescanMs : isEnding ? null : due;
@@ -156,9 +196,12 @@ function turn(state: Runsvdir, ready: readonly number[]): number | null {
     const code = number === signals.CHLD ? null : onSignal(state, number);
     if (code !== null) return code;
   }
-  for (let ended = reap(); ended !== null; ended = reap()) onEnded(state, ended);
+  for (let ended = reap(); ended !== null; ended = reap()) {
+    const code = onEnded(state, ended);
+    if (code !== null) return code;
+  }
   checkAdopted(state);
-  if (state.ending !== null) return state.children.size === 0 ? state.ending : null;
+  if (state.ending !== null) return goOnEnding(state, state.ending);
   if (state.scanDue !== null && state.scanDue <= sys.monotonic()) scan(state);
   startDue(state, sys.monotonic());
   return null;
@@ -173,25 +216,67 @@ function onSignal(state: Runsvdir, number: number): number | null {
 }
 
 /** TERM leaves the services running, HUP brings them down, as runit has it. PID 1 cannot leave
- * anything behind: it waits for all of them. */
+ * anything behind: it waits for all of them, and told a second time, kills all. */
 function end(state: Runsvdir, signal: number): number | null {
   const code = signal === signals.HUP ? 111 : 0;
-  const alone = sys.getpid() === 1;
-  if (alone) state.ending = code;
-  if (code === 0 && !alone) return 0;
-  for (const child of state.children.values()) stopChild(state, child);
-  return alone ? null : code;
+  const before = state.ending;
+  if (before === null && code === 0 && !isFirst()) return 0;
+  const ending = before ?? endAll(state, code);
+  if (!isFirst()) return before === null ? code : null;
+  if (ending.isTold) sys.killall(signals.KILL);
+  ending.isTold = true;
+  return null;
 }
 
-function onEnded(state: Runsvdir, { pid, status }: Ended): void {
+/** Every service is told to end; all of them are waited for. */
+function endAll(state: Runsvdir, code: number): Ending {
+  const { directory, watch, children } = state;
+  const ending = newEnding(code);
+  state.ending = ending;
+  for (const child of children.values()) {
+    if (isFirst()) watchStatus(ending, watch.fd, `${directory}/${child.name}`);
+    stopChild(state, child);
+  }
+  return ending;
+}
+
+function goOnEnding(state: Runsvdir, ending: Ending): number | null {
+  const { directory, children, relays } = state;
+  startRelays(state, relays, sys.monotonic());
+  const left = [...children.values()];
+  if (left.length === 0) return isRelayed(relays) ? ending.code : null;
+  if (!isFirst()) return null;
+  const pids = new Set([...left, ...relays.all].map(({ pid }) => pid));
+  const directories = left.map(({ name }) => `${directory}/${name}`);
+  endRest(ending, pids, directories);
+  return null;
+}
+
+/** An exit code ends us. */
+function onEnded(state: Runsvdir, { pid, status }: Ended): number | null {
   for (const child of state.children.values()) {
     if (child.pid !== pid) continue;
     if (child.adopted !== null) release(child.adopted); // it had become our child
     child.adopted = null;
+    if (status === essentialExit << 8) return onLoss(state, child);
     const due = restartAt((status & 0x7f) !== 0, child.startedAt, sys.monotonic());
     replace(state, child, due);
-    return;
+    return null;
   }
+  onRelayEnded(state, state.relays, { pid, status });
+  return null;
+}
+
+/** An essential service has ended. */
+function onLoss(state: Runsvdir, child: Child): number | null {
+  const { name } = child;
+  const code = exitCodeIn(`${state.directory}/${name}`);
+  removeChild(state, child);
+  if (state.ending !== null) return null; // whatever was first is the reason
+  warn(state, `${name}/essential`, `essential service ${name} has ended`, `exit code ${code}`);
+  if (tellInit(code)) return 0;
+  endAll(state, code);
+  return null;
 }
 
 /** Its runsv has ended: another one then, unless the service leaves. */
@@ -214,6 +299,7 @@ function checkAdopted(state: Runsvdir): void {
 
 function removeChild(state: Runsvdir, child: Child): void {
   if (child.pipe >= 0) close(child.pipe);
+  if (child.relay !== null) releaseRelay(state, state.relays, child.relay);
   state.children.delete(child.key);
   state.scanDue = sys.monotonic(); // its name may be waited for
 }
@@ -272,102 +358,6 @@ function tellDeafness(state: Runsvdir, { watch, deaf }: Trail): void {
   else warn(state, "/watch", `unable to watch ${first.directory}, ${slow}`, first.why);
 }
 
-interface Listing {
-  /** In the order of starting; null when the directory cannot be read: everything stays. */
-  readonly services: readonly Found[] | null;
-  readonly sure: boolean;
-}
-
-function list(state: Runsvdir, trail: Trail): Listing {
-  try {
-    const directory = enter(state, trail);
-    const names = serviceNames(readdir(directory, state.directory));
-    const services: Found[] = [];
-    let sure = true;
-    for (const name of names) {
-      const stat = look(state, trail, directory, name);
-      if (stat === "unknown") services.push(...knownAs(state, name));
-      else if (stat !== null && isDirectory(stat)) services.push({ name, key: keyOf(stat) });
-      if (stat === null || stat === "unknown") sure = false;
-    }
-    well(state, "/");
-    forget(state, names);
-    return { services, sure };
-  } catch (error) {
-    if (!(error instanceof SysError)) throw error;
-    warn(state, "/", error.what, reason(error.errno));
-    return { services: null, sure: false };
-  }
-}
-
-/** The scanned directory, watched, by a path without links where there is one. */
-function enter(state: Runsvdir, trail: Trail): string {
-  const directory = follow(trail, state.directory) ?? state.directory;
-  if (!isDirectory(statOf(directory, state.directory))) {
-    throw new SysError("change directory to", errnos.ENOTDIR, state.directory);
-  }
-  const entered = sys.stat(`${directory}/.`);
-  if (typeof entered === "number") {
-    throw new SysError("change directory to", -entered, state.directory);
-  }
-  noteAll(trail, directory);
-  return directory;
-}
-
-function statOf(path: string, shown: string): Stat {
-  const stat = sys.stat(path);
-  if (typeof stat === "number") throw new SysError("stat", -stat, shown);
-  return stat;
-}
-
-/** Complaints about what is no longer there would stand for ever. */
-function forget(state: Runsvdir, names: readonly string[]): void {
-  if (state.said.size === 0) return;
-  const there = new Set(names);
-  for (const { name } of state.children.values()) there.add(name);
-  for (const subject of state.said.keys()) {
-    const name = subject.split("/", 1)[0] as string;
-    if (name !== "" && !there.has(name)) state.said.delete(subject);
-  }
-}
-
-/** What an entry leads to, or null: a link to nothing, or a directory we may not look into. */
-function look(
-  state: Runsvdir,
-  trail: Trail,
-  directory: string,
-  name: string,
-): Stat | "unknown" | null {
-  const path = `${directory}/${name}`;
-  try {
-    const entry = lstatIfThere(path);
-    if (entry === null) return null; // removed since it was listed: an event is on its way
-    if (isLink(entry)) follow(trail, path);
-    const stat = isLink(entry) ? statOf(path, name) : entry;
-    well(state, name);
-    return stat;
-  } catch (error) {
-    if (!(error instanceof SysError)) throw error;
-    if (sys.lstat(path) === -errnos.ENOENT) return null; // a link that was removed just now
-    warn(state, name, `unable to stat ${name}`, reason(error.errno));
-    return isGone(error.errno) ? null : "unknown";
-  }
-}
-
-/** Where a path leads nowhere; any other errno says nothing about what is there. */
-function isGone(errno: number): boolean {
-  return errno === errnos.ENOENT || errno === errnos.ENOTDIR || errno === errnos.ELOOP;
-}
-
-function keyOf({ dev, ino }: Stat): string {
-  return `${dev}:${ino}`;
-}
-
-/** The service of that name, while its directory cannot be looked at: no reason to stop it. */
-function knownAs(state: Runsvdir, name: string): readonly Found[] {
-  return [...state.children.values()].filter((child) => child.name === name && !child.leaving);
-}
-
 /** True when a name has become free that another directory may be waiting for. */
 function carryOut(state: Runsvdir, found: readonly Found[]): boolean {
   const before = state.children.size;
@@ -391,6 +381,7 @@ function carryOut(state: Runsvdir, found: readonly Found[]): boolean {
       leaving: false,
       adopted: null,
       pipe: -1,
+      relay: null,
     };
     state.children.set(one.key, child);
   }
@@ -406,21 +397,30 @@ function rename(state: Runsvdir, found: readonly Found[]): void {
   }
 }
 
-/** Forks a runsv for everyone whose time has come. All in one call: nothing of the heap that
- * they share is touched between two forks. */
+/** Forks a runsv for everyone whose time has come, and relays. All in one call: nothing of the heap
+ * that they share is touched between two forks. */
 function startDue(state: Runsvdir, now: Millis): void {
-  const due = [...state.children.values()].filter(
-    (one) => one.due !== null && one.due <= now && !isTaken(state, one, now),
-  );
-  if (due.length === 0) return;
-  for (const child of due) {
-    child.startedAt = now;
-    if (child.pipe < 0) child.pipe = makeLogPipe(state, child.name);
-  }
+  const due = [...state.children.values()]
+    .filter((one) => one.due !== null && one.due <= now)
+    .slice(0, forkedAtOnce(state.relays)) // those left have their turn at once
+    .filter((one) => !isTaken(state, one, now));
+  const outputs = due.map((child) => preparePipes(state, child));
+  if (due.length > 0) forkSupervisors(state, due, outputs, now);
+  startRelays(state, state.relays, now);
+  for (const fd of outputs.flat()) close(fd);
+}
+
+function forkSupervisors(
+  state: Runsvdir,
+  due: readonly Child[],
+  outputs: readonly (readonly number[])[],
+  now: Millis,
+): void {
+  for (const child of due) child.startedAt = now;
   const pids = sys.fork(
-    (index) => runChild(state, due[index] as Child),
+    (index) => runChild(state, due[index] as Child, outputs[index] ?? []),
     due.map(({ name }) => ["runsv", name]),
-    due.map(({ pipe: fd }) => (fd < 0 ? [] : [fd])),
+    due.map(({ pipe: fd }, index) => [...(fd < 0 ? [] : [fd]), ...(outputs[index] ?? [])]),
   );
   due.forEach((child, index) => {
     const pid = pids[index] ?? 0;
@@ -457,17 +457,29 @@ function countAdopted({ children }: Runsvdir): number {
 }
 
 /** In the child: it becomes the supervisor. */
-function runChild(state: Runsvdir, { name, pipe: fd }: Child): Outcome {
+function runChild(state: Runsvdir, { name, pipe: fd }: Child, output: readonly number[]): Outcome {
   if (state.descriptorLimit !== null) setrlimit("nofile", state.descriptorLimit);
   if (state.sessions) setsid();
+  output.forEach((end, index) => {
+    sys.dup2(end, index + 1);
+    close(end);
+  });
   const directory = `${state.directory}/${name}`;
-  return supervise({ directory, name, logPipe: fd < 0 ? null : fd });
+  const logPipe = fd < 0 ? null : fd;
+  return supervise({ directory, name, logPipe, honoursEssential: honoursEssential() });
 }
 
-/** The pipe of a service with a log: we keep the read end, runsv and the logger inherit it. */
+/** The pipe of a service with a log: we keep the read end, runsv and the logger inherit it. One
+ * without a log has pipes to its relay: their write ends. */
+function preparePipes(state: Runsvdir, child: Child): readonly number[] {
+  const log = sys.stat(`${state.directory}/${child.name}/log`);
+  const hasLog = typeof log !== "number" && isDirectory(log); // runsv says what is wrong there
+  if (hasLog && child.pipe < 0) child.pipe = makeLogPipe(state, child.name);
+  const isAlone = (hasLog && child.relay === null) || !isRelaying(state.relays);
+  return isAlone ? [] : openOutput(state, state.relays, child);
+}
+
 function makeLogPipe(state: Runsvdir, name: string): number {
-  const log = sys.stat(`${state.directory}/${name}/log`);
-  if (typeof log === "number" || !isDirectory(log)) return -1; // runsv says what is wrong there
   try {
     const [read, write] = pipe();
     close(write); // runsv opens it through /proc/self/fd

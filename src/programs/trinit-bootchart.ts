@@ -19,7 +19,8 @@ import { decodeEnds, type Ends, type Status } from "../core/status.ts";
 import type { Millis } from "../core/time.ts";
 import { complain, writeAll } from "../sys/posix.ts";
 import { isTrouble, readStatus } from "./sv-service.ts";
-import { services as servicesDirectory, timesFile } from "./trinit-stage.ts";
+import { services as servicesDirectory } from "./trinit-services.ts";
+import { timesFile } from "./trinit-stage.ts";
 
 /** What everything is compared with. */
 interface Frame {

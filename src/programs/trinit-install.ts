@@ -1,7 +1,7 @@
 // trinit install: this executable under all its names, and what people read and type with it. All
 // files are written beside their places first, and renamed when every one of them is on the disk:
 // an installation that fails leaves what was there.
-import { allNames, applets, sharedFiles } from "../applets.ts";
+import { applets, linkedNames, sharedFiles } from "../applets.ts";
 import { sharedMarkBytes } from "../core/limits.ts";
 import { errnos, sentence } from "../core/message.ts";
 import { baseName } from "../core/verbs.ts";
@@ -154,7 +154,7 @@ export function install(words: readonly string[]): number | null {
   const copies = wanted.filter(({ to }) => isFree(to, isShared));
   copyAll([program, ...copies]);
   let code = copies.length === wanted.length ? 0 : failed;
-  for (const [name, applet] of allNames()) {
+  for (const [name, applet] of linkedNames()) {
     if (applet === "trinit" || (!withInit && applets[applet].family === "init")) continue;
     const path = `${directory}/${name}`;
     if (isFree(path, isOurLink)) replaceLink("trinit", path);

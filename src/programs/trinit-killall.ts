@@ -5,6 +5,7 @@ import { signals } from "../core/commands.ts";
 import { restKillMs, restLookMs, restSeconds, restWatched } from "../core/limits.ts";
 import { errnos, sentence } from "../core/message.ts";
 import {
+  descendantsOf,
   type Executable,
   isSpared,
   keyOf,
@@ -19,6 +20,7 @@ import {
 import type { Millis } from "../core/time.ts";
 import { waitReady } from "../sys/loop.ts";
 import { close, complain, readdir, readlink, SysError } from "../sys/posix.ts";
+import { loggers } from "./trinit-services.ts";
 
 const failed = 111;
 /** A command line or a stat that is longer is cut: what is asked for comes first. */
@@ -46,24 +48,48 @@ export function whyNotUnderInit(): string | null {
   return orReason(() => notUnderInit(executableOf("1"), executableOf("self")));
 }
 
-/** Why this process may not end everything, or null where it is a part of init's stage 3. */
-export function whyNotEnding(): string | null {
+/** Why this process may not end everything, or the init of whose stage 3 it is a part: process 1,
+ * or one that is not, and has nobody but its descendants to end. */
+export function findEnding(): number | string {
+  const own = ancestors().find((pid) => pid > 1 && whyNotEndingUnder(pid) === null);
+  return own ?? whyNotEndingUnder(1) ?? 1;
+}
+
+function whyNotEndingUnder(init: number): string | null {
   return orReason(() => {
-    const title = sys.readfile("/proc/1/cmdline", procBytes);
-    if (typeof title === "number") throw new SysError("read", -title, "/proc/1/cmdline");
-    return notEnding(title, executableOf("1"), executableOf("self"));
+    const path = `/proc/${init}/cmdline`;
+    const title = sys.readfile(path, procBytes);
+    if (typeof title === "number") throw new SysError("read", -title, path);
+    return notEnding(title, executableOf(`${init}`), executableOf("self"));
   });
 }
 
-function listRest(): readonly Running[] {
-  const all: Running[] = [];
-  for (const name of readdir("/proc")) {
-    if (leadingNumber(name) === null) continue;
-    const stat = sys.readfile(`/proc/${name}/stat`, procBytes);
-    const one = typeof stat === "number" ? null : parseRunning(stat);
-    if (one !== null) all.push(one);
-  }
-  return restOf(all, sys.getpid()).filter(({ pid }) => !asksToStay(pid));
+/** Our parent, its parent, and so on. */
+function ancestors(): readonly number[] {
+  const pids: number[] = [];
+  let pid = runningOf("self")?.parent ?? 0;
+  for (; pid > 0; pid = runningOf(`${pid}`)?.parent ?? 0) pids.push(pid);
+  return pids;
+}
+
+function runningOf(name: string): Running | null {
+  const stat = sys.readfile(`/proc/${name}/stat`, procBytes);
+  return typeof stat === "number" ? null : parseRunning(stat);
+}
+
+function listAll(): readonly Running[] {
+  const names = readdir("/proc").filter((name) => leadingNumber(name) !== null);
+  return names.map(runningOf).filter((one) => one !== null);
+}
+
+function listRest(init: number): readonly Running[] {
+  return restOf(listAll(), sys.getpid(), init).filter(({ pid }) => !asksToStay(pid));
+}
+
+/** All that descends from a process; null where /proc does not tell. */
+export function listDescendants(pid: number): readonly number[] | null {
+  if (runningOf("self") === null) return null;
+  return descendantsOf(listAll(), pid).map((one) => one.pid);
 }
 
 function asksToStay(pid: number): boolean {
@@ -89,29 +115,59 @@ function waitForEnds(processes: readonly Running[], until: Millis): void {
   for (const fd of fds) if (fd >= 0) close(fd);
 }
 
+/** The main process of a container was told to end when all were, and init kills it where it does
+ * not: who has something to do for it, as its children, is left alone until then. */
+export function waitForMain(): void {
+  const name = sys.getenv("TRINIT_MAIN") ?? "";
+  const main = leadingNumber(name) === null ? null : runningOf(name);
+  if (main === null) return;
+  const key = keyOf(main);
+  for (let now: Running | null = main; now !== null && !now.isZombie && keyOf(now) === key; ) {
+    waitForEnds([now], Number.POSITIVE_INFINITY);
+    now = runningOf(name);
+  }
+}
+
 /** TERM to the rest, and to what comes up meanwhile by itself; KILL to what is there after
- * `seconds`. What is left even so. */
-export function endRest(seconds: number): readonly Running[] {
-  const told = new Set<string>();
+ * `seconds`. Loggers are told nothing: they end when nobody is left whose lines they could write,
+ * and are killed when they have not so long after. What is left even so. */
+export function endRest(seconds: number, init: number): readonly Running[] {
+  const pids = loggers();
+  const rest = listRest(init);
+  const writers = rest.filter(({ pid }) => pids.includes(pid));
+  const patient = new Set([...pids, ...writers.map(({ parent }) => parent)]); // with their runsv
+  const told = new Set(writers.map(keyOf));
+  endThese(init, seconds, told, ({ pid }) => !patient.has(pid));
+  return endThese(init, seconds, told, () => true);
+}
+
+function endThese(
+  init: number,
+  seconds: number,
+  told: Set<string>,
+  isMeant: (one: Running) => boolean,
+): readonly Running[] {
   const until = sys.monotonic() + seconds * 1000;
-  let rest = listRest();
+  let all = listRest(init);
+  let rest = all.filter(isMeant);
   while (rest.length > 0 && sys.monotonic() < until) {
-    for (const one of untold(rest, told)) {
+    for (const one of untold(all, told)) {
       told.add(keyOf(one));
       sys.kill(one.pid, signals.TERM); // one that has ended is not listed again
       sys.kill(one.pid, signals.CONT); // a stopped one would not hear it
     }
     waitForEnds(rest, until);
-    rest = listRest();
+    all = listRest(init);
+    rest = all.filter(isMeant);
   }
-  if (rest.length === 0) return rest;
-  complain(sentence("trinit", "warning", `sending KILL to ${listNames(rest)}`));
+  if (rest.length > 0)
+    complain(sentence("trinit", "warning", `sending KILL to ${listNames(rest)}`));
   const end = sys.monotonic() + restKillMs;
-  do {
+  while (rest.length > 0 && sys.monotonic() < end) {
     for (const { pid } of rest) sys.kill(pid, signals.KILL);
     waitForEnds(rest, end);
-    rest = listRest();
-  } while (rest.length > 0 && sys.monotonic() < end);
+    rest = listRest(init).filter(isMeant);
+  }
   if (rest.length > 0) {
     complain(sentence("trinit", "warning", `unable to end ${listNames(rest)}`));
   }
@@ -125,8 +181,9 @@ export function killall(argv: readonly string[]): number | null {
   let seconds: number | null = restSeconds;
   for (const { value } of options) seconds = leadingNumber(value);
   if (seconds === null) return null;
-  const why = whyNotEnding();
-  if (why === null) return endRest(seconds).length === 0 ? 0 : 1;
-  complain(sentence("trinit", "fatal", "unable to end all processes", why));
+  const init = findEnding();
+  if (typeof init === "number") waitForMain();
+  if (typeof init === "number") return endRest(seconds, init).length === 0 ? 0 : 1;
+  complain(sentence("trinit", "fatal", "unable to end all processes", init));
   return failed;
 }

@@ -17,13 +17,9 @@ import {
   swapPaths,
   unmountOrder,
 } from "../core/mounts.ts";
-import { serviceNames } from "../core/scan.ts";
-import type { Millis } from "../core/time.ts";
-import { close, complain, pipe, tryRead } from "../sys/posix.ts";
-import { openOk } from "./sv-service.ts";
-import { endRest, whyNotEnding, whyNotUnderInit } from "./trinit-killall.ts";
-
-export const servicesDirectory = "/etc/service";
+import { close, complain } from "../sys/posix.ts";
+import { endRest, findEnding, waitForMain, whyNotUnderInit } from "./trinit-killall.ts";
+import { services, stopServices } from "./trinit-services.ts";
 
 /** When the parts of stage 1 began, for `trinit bootchart`. */
 export const timesFile = "/run/runit/times";
@@ -37,9 +33,9 @@ function warn(what: string, errno: number): void {
   complain(sentence("trinit", "warning", what, reason(errno)));
 }
 
-/** $SVDIR, or what is built in. */
-export function services(): string {
-  return sys.getenv("SVDIR") || servicesDirectory;
+/** True in the stages of a machine's init: one that is not process 1 says so. */
+function isMachine(): boolean {
+  return sys.machine() && !sys.getenv("TRINIT_INIT");
 }
 
 function readProc(name: string): string {
@@ -63,7 +59,7 @@ function mount(wanted: Mount): void {
 
 /** What programs expect of the kernel. */
 function begin(): number {
-  if (!sys.machine()) return 0;
+  if (!isMachine()) return 0;
   const why = whyNotUnderInit();
   if (why !== null) {
     complain(sentence("trinit", "fatal", "unable to mount anything", why));
@@ -97,14 +93,14 @@ function noteTimes(text: string): void {
 
 // --- Stage 2 -----------------------------------------------------------------------------
 
-/** Becomes runsvdir. */
-function supervise(): number {
+/** Becomes runsvdir, with these options. */
+function supervise(options: readonly string[]): number {
   const directory = services();
   for (let at = directory.indexOf("/", 1); at > 0; at = directory.indexOf("/", at + 1)) {
     sys.mkdir(directory.slice(0, at), 0o755);
   }
   sys.mkdir(directory, 0o755); // runsvdir tells where it is not there
-  const argv = ["runsvdir", "-P", directory];
+  const argv = ["runsvdir", "-P", ...options, directory];
   for (const path of [self, sys.execfn()]) {
     const [errno] = sys.execve(path, argv, sys.environ(), []);
     warn(`unable to run ${path}`, errno);
@@ -113,63 +109,6 @@ function supervise(): number {
 }
 
 // --- Stage 3 -----------------------------------------------------------------------------
-
-/** The services that a runsv is there for. */
-function supervised(directory: string): readonly string[] {
-  const names = sys.readdir(directory);
-  if (typeof names === "number") {
-    if (names !== -errnos.ENOENT) warn(`unable to open directory ${directory}`, -names);
-    return [];
-  }
-  const base = directory.startsWith("/") ? directory : `./${directory}`; // as sv wants to have it
-  const paths = serviceNames(names).map((name) => `${base}/${name}`);
-  return paths.filter((path) => {
-    const ok = openOk(path);
-    if (typeof ok === "number") close(ok);
-    return typeof ok === "number";
-  });
-}
-
-/** Every service down, and those last that others need to the end. */
-function stopServices(seconds: number): void {
-  const until = sys.monotonic() + seconds * 1000;
-  const isLast = (path: string): boolean => typeof sys.stat(`${path}/last`) !== "number";
-  stopThese(
-    supervised(services()).filter((path) => !isLast(path)),
-    until,
-  );
-  stopThese(supervised(services()), until);
-}
-
-/** Down, and the log written: sv waits, and kills what does not end in time. It tells of every
- * service; those that have ended well are not worth a line. */
-function stopThese(paths: readonly string[], until: Millis): void {
-  if (paths.length === 0) return;
-  const seconds = Math.max(1, Math.ceil((until - sys.monotonic()) / 1000));
-  const [output, input] = pipe();
-  const argv = ["sv", "-w", `${seconds}`, "force-shutdown", ...paths];
-  const sv = { argv, cwd: null, fds: [-1, input, -1], birth: null };
-  let started: ReturnType<typeof sys.spawn> = 0;
-  for (const path of [self, sys.execfn()]) {
-    started = sys.spawn({ ...sv, path });
-    if (typeof started === "number") break;
-    warn(`unable to run ${path}`, started[0]);
-  }
-  close(input);
-  for (const line of readLines(output)) if (!line.startsWith("ok: ")) complain(line);
-  close(output);
-  if (typeof started === "number") sys.waitpid(started, 0);
-}
-
-/** All lines, once the other end is closed. */
-function readLines(fd: number): readonly string[] {
-  const buffer = new Uint8Array(4096);
-  let text = "";
-  for (let got = tryRead(fd, buffer, "pipe"); got; got = tryRead(fd, buffer, "pipe")) {
-    text += String.fromCharCode(...buffer.subarray(0, got));
-  }
-  return text.split("\n").slice(0, -1);
-}
 
 /** What a disk holds is written to it: unmounted, or where something is in the way, read-only. A
  * file that is swapped to would be. */
@@ -194,24 +133,25 @@ function makeReadOnly(target: string, isLast = false): boolean {
 /** Nothing runs any more and all is on the disk. Where this is not init's stage 3, it ends at what
  * harms nobody else. */
 function end(): number {
-  const isMachine = sys.machine();
   const given = leadingNumber(sys.getenv("SVWAIT") ?? "");
-  stopServices(given ?? (isMachine ? stopSeconds : stopContainerSeconds));
-  const why = whyNotEnding();
-  if (why !== null) {
-    complain(`trinit: stage 3 ends with the services, since ${why}`);
+  const init = findEnding();
+  const isHere = typeof init === "number";
+  stopServices(given ?? (isMachine() ? stopSeconds : stopContainerSeconds), !isHere);
+  waitForMain();
+  if (!isHere) {
+    complain(`trinit: stage 3 ends with the services, since ${init}`);
     return 0;
   }
-  endRest(isMachine ? restSeconds : restContainerSeconds);
-  if (isMachine) unmountAll();
+  endRest(isMachine() ? restSeconds : restContainerSeconds, init);
+  if (isMachine()) unmountAll();
   return 0;
 }
 
-const stages: Readonly<Record<string, () => number>> = { "1": begin, "2": supervise, "3": end };
-
-/** `trinit stage N`; null: a wrong call. */
+/** `trinit stage N`, and the options of runsvdir for 2; null: a wrong call. */
 export function stage(argv: readonly string[]): number | null {
-  const [, number] = argv;
-  if (argv.length !== 2 || number === undefined || !Object.hasOwn(stages, number)) return null;
-  return stages[number]?.() ?? null;
+  const [, number, ...options] = argv;
+  if (number === "2") return supervise(options);
+  if (options.length > 0) return null;
+  if (number === "1") return begin();
+  return number === "3" ? end() : null;
 }

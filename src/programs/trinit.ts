@@ -1,17 +1,20 @@
 // trinit: what belongs to no single program: help, version, installation, and what the stages
 // need. `trinit NAME ...` for the programs themselves is host.c's, which never comes here.
-import { type Applet, allNames, applets } from "../applets.ts";
+import { type Applet, allNames, applets, subcommands } from "../applets.ts";
+import { leadingNumber } from "../core/args.ts";
 import { sentence } from "../core/message.ts";
+import { servicesDirectory } from "../core/scan.ts";
 import { complain, readlink, reasonOf, SysError, writeAll } from "../sys/posix.ts";
 import { serviceTree } from "./shadow-files.ts";
 import { bootchart } from "./trinit-bootchart.ts";
 import { install } from "./trinit-install.ts";
 import { killall } from "./trinit-killall.ts";
-import { servicesDirectory, stage } from "./trinit-stage.ts";
+import { awaitServices } from "./trinit-services.ts";
+import { stage } from "./trinit-stage.ts";
 
 export const usage = `usage: trinit help [name] | info | --version | name [args]
-       trinit install [--init] [--share dir] dir | stage 1|2|3 | killall [-w seconds] | bootchart
-       trinit shadow dir`;
+       trinit install [--init] [--share dir] dir | stage 1|2|3 | await seconds
+       trinit killall [-w seconds] | bootchart | shadow dir`;
 
 const self = "/proc/self/exe";
 const wrongCall = 100;
@@ -65,6 +68,12 @@ function shadow(directory: string): number {
   return failed;
 }
 
+/** `trinit await SECONDS`; null: a wrong call. */
+function awaited([text, ...others]: readonly string[]): number | null {
+  const seconds = leadingNumber(text ?? "");
+  return seconds === null || others.length > 0 ? null : awaitServices(seconds);
+}
+
 function run(argv: readonly string[]): number | null {
   const [, verb, operand] = argv;
   switch (verb) {
@@ -77,6 +86,8 @@ function run(argv: readonly string[]): number | null {
       return install(argv.slice(2));
     case "stage":
       return stage(argv.slice(1));
+    case "await":
+      return awaited(argv.slice(2));
     case "killall":
       return killall(argv.slice(1));
     case "bootchart":
@@ -97,6 +108,10 @@ export function main(argv: readonly string[]): number {
     const code = run(argv);
     if (code !== null) return code;
     complain(usage);
+    const [, word] = argv;
+    if (word !== undefined && !Object.hasOwn(subcommands, word)) {
+      complain(`trinit: there is no program ${word}; a command: trinit entrypoint ${word}`);
+    }
     return wrongCall;
   } catch (error) {
     const what = error instanceof SysError ? error.what : "fault in the program";

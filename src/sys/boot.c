@@ -25,14 +25,25 @@
 /* The inode of the initial PID namespace, which the kernel has given a number of its own. */
 #define INITIAL_PID_NAMESPACE 0xEFFFFFFCu
 
-/* True in the PID namespace of the machine itself. Remembered, since /proc may be unmounted when
- * the machine ends; without /proc from the beginning on nobody can know, and it is false. */
-static int is_machine(void) {
+/* 1 in the PID namespace of the machine itself, 0 in any other. Remembered, since /proc may be
+ * unmounted when the machine ends; without /proc from the beginning on nobody can know: -1. */
+static int known_machine(void) {
 	static int known = -1;
 	struct stat st;
 	if (known < 0 && stat("/proc/self/ns/pid", &st) == 0)
 		known = st.st_ino == INITIAL_PID_NAMESPACE;
-	return known == 1;
+	return known;
+}
+
+static int is_machine(void) {
+	return known_machine() == 1;
+}
+
+int is_container(void) {
+#ifdef TRINIT_FAULTS
+	if (fault_armed("machine")) return 0;
+#endif
+	return known_machine() == 0;
 }
 
 /* True for the first process, and for one whose first process runs this executable: a mount by
@@ -192,6 +203,10 @@ char fault_stack[16384] __attribute__((common, aligned(16))); /* behind the vari
 static char note[128];      /* what a successor has to know, as its argument */
 static char called_as[16];  /* argv[0] without a path */
 static long faulted_at;     /* seconds on the monotonic clock; 0: never */
+static char fault_time[24]; /* the same, as an argument */
+static char resumed[] = "--resumed";
+static char *without_words[] = {called_as, resumed, note, fault_time, NULL};
+static char **successor = without_words;
 
 static long seconds_now(void) {
 	struct timespec now;
@@ -199,14 +214,27 @@ static long seconds_now(void) {
 	return now.tv_sec;
 }
 
+/* become(argv) -> -errno */
+JSValue sys_become(ARGS) {
+	UNUSED_ARGS;
+	extern char **environ;
+	char **words = strings_in(ctx, argv[0]);
+	if (!words) return JS_EXCEPTION;
+	signal(SIGPIPE, start.sigpipe);
+	execve("/proc/self/exe", words, environ);
+	execve((const char *)getauxval(AT_EXECFN), words, environ);
+	JSValue result = outcome(ctx, -1);
+	signal(SIGPIPE, SIG_IGN);
+	give_strings(ctx, words);
+	return result;
+}
+
 /* This executable once more, as the same process: whatever runs goes on. */
 static void start_over(void) {
-	char at[24];
-	char *argv[] = {called_as, "--resumed", note, at, NULL};
 	extern char **environ;
-	snprintf(at, sizeof at, "%ld", seconds_now());
-	execve("/proc/self/exe", argv, environ);
-	execve((const char *)getauxval(AT_EXECFN), argv, environ);
+	snprintf(fault_time, sizeof fault_time, "%ld", seconds_now());
+	execve("/proc/self/exe", successor, environ);
+	execve((const char *)getauxval(AT_EXECFN), successor, environ);
 }
 
 static void run_shell(void) {
@@ -281,11 +309,28 @@ JSValue sys_remember(ARGS) {
 	return JS_NewInt32(ctx, 0);
 }
 
+/* A container's command line, which its successor is told again: copies, since a title may be
+ * written where the words are. Without room for them, it knows what it was, and not what for. */
+static void remember_words(int count, char **words) {
+	size_t known = sizeof without_words / sizeof *without_words - 1;
+	char **all = calloc(known + (size_t)count + 1, sizeof *all);
+	if (!all) return;
+	memcpy(all, without_words, known * sizeof *all);
+	for (int i = 0; i < count; i++)
+		if (!(all[known + (size_t)i] = strdup(words[i]))) return;
+	successor = all;
+}
+
 void remember_call(int argc, char **argv) {
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
 	snprintf(called_as, sizeof called_as, "%s", slash ? slash + 1 : argc > 0 ? argv[0] : "init");
-	if (getpid() != 1 || argc < 4 || strcmp(argv[1], "--resumed") != 0) return;
-	faulted_at = atol(argv[3]);
+	int is_resumed = argc > 3 && strcmp(argv[1], "--resumed") == 0;
+	int from = is_resumed ? 4 : 1; /* the words of a container, behind what a successor is told */
+	int has_words = argc > from && strcmp(argv[from], "--entrypoint") == 0;
+	if (getpid() != 1 || !(is_resumed || has_words)) return;
+	if (has_words) remember_words(argc - from, argv + from);
 	sigemptyset(&start.mask); /* what is blocked or ignored is the predecessor's doing */
+	if (!is_resumed) return;
+	faulted_at = atol(argv[3]);
 	start.sigpipe = SIG_DFL;
 }

@@ -65,10 +65,10 @@ static void hold_standard_fds(void) {
  * Not the faults: blocked, they end even process 1. */
 static void block_signals(void) {
 	sigset_t all;
-	sigfillset(&all);
+	memset(&all, 0xff, sizeof all); /* libc would leave out those that are its own */
 	const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&all, faults[i]);
-	sigprocmask(SIG_SETMASK, &all, NULL);
+	kernel_sigmask(&all, NULL);
 }
 
 /* argv and the environment lie behind each other; a title may use what argv has. */
@@ -124,24 +124,46 @@ static JSValue run_applet(JSContext *ctx, JSValue code, const char *program, int
 	return code_out;
 }
 
+static int is_subcommand(const char *word) {
+	for (size_t i = 0; i < sizeof subcommands / sizeof *subcommands; i++)
+		if (strcmp(subcommands[i], word) == 0) return 1;
+	return 0;
+}
+
+/* Who is started: `trinit NAME` is that program. As process 1, what is no word of ours is a
+ * command, and so is one that becomes another (chpst): this is the entrypoint of a container. The
+ * words behind init come from the kernel on a machine, and mean nothing; in a container, from
+ * people. */
+static const struct applet *choose(const char *word, const struct applet *called, int *is_named) {
+	int is_first = getpid() == 1;
+	if (strcmp(called->name, "trinit") == 0) {
+		const struct applet *named = word ? find_applet(word) : NULL;
+		*is_named = named && !(is_first && named->code == code_chain);
+		if (*is_named) return named;
+		if (!is_first || (word && is_subcommand(word))) return called;
+		return find_applet(word ? "entrypoint" : "init");
+	}
+	int is_init = strcmp(called->program, "init") == 0;
+	if (!is_first || !is_init || !word || !is_container()) return called;
+	int is_ours = strcmp(word, "--resumed") == 0 || strcmp(word, "--entrypoint") == 0;
+	return is_ours ? called : find_applet("entrypoint");
+}
+
 int main(int argc, char **argv) {
 	const char *name = argc > 0 ? base_name(argv[0]) : "trinit";
-	const struct applet *applet = find_applet(name);
-	if (!applet) applet = follow_links((const char *)getauxval(AT_EXECFN));
-	if (argc > 1 && (!applet || strcmp(applet->name, "trinit") == 0)) {
-		const struct applet *named = find_applet(argv[1]); /* trinit NAME ... */
-		if (named) {
-			applet = named;
-			argc--, argv++;
-		}
-	}
-	if (!applet) applet = find_applet("trinit");
-	int is_entrypoint = getpid() == 1 && argc <= 1 && strcmp(applet->name, "trinit") == 0;
-	if (is_entrypoint) applet = find_applet("init"); /* ENTRYPOINT ["/trinit"] */
+	const struct applet *called = find_applet(name);
+	if (!called) called = follow_links((const char *)getauxval(AT_EXECFN));
+	if (!called) called = find_applet("trinit");
+	int is_named = 0;
+	const struct applet *applet = choose(argc > 1 ? argv[1] : NULL, called, &is_named);
+	if (is_named) argc--, argv++;
+	/* With one process to look after, little is lost when memory is short: it is that one's. */
+	keeps_heap = getpid() == 1 && applet->code != code_entrypoint;
+	int is_alone = applet != called && !is_named && argc == 1; /* ENTRYPOINT ["/trinit"] */
 	prctl(PR_SET_NAME, applet->name); /* also when called by another path, as /proc/self/exe */
 	hold_standard_fds();
 	remember_start(argc, argv);
-	if (is_entrypoint && argc > 0) argv[0] = (char *)applet->name;
+	if (is_alone) argv[0] = (char *)applet->name;
 	remember_call(argc, argv);
 
 #ifdef TRINIT_ASAN

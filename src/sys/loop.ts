@@ -62,9 +62,10 @@ function restOf(until: Millis): number {
   return Math.max(0, Math.min(Math.ceil(until - sys.monotonic()), 0x7fffffff));
 }
 
-/** A descriptor that signals come from, as numbers. */
-export function openSignals(numbers: readonly number[]): number {
-  const fd = sys.signalfd(numbers);
+/** A descriptor that signals come from, as numbers; with `keeps`, what was ignored or blocked
+ * before us is so for programs that are started later. */
+export function openSignals(numbers: readonly number[], keeps = false): number {
+  const fd = sys.signalfd(numbers, keeps);
   if (fd < 0) throw new SysError("signalfd", -fd, "");
   return fd;
 }

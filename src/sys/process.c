@@ -1,4 +1,4 @@
-/* Processes: their ends, their identities, titles, and the two ways to make one. */
+/* Processes: their terminal, their identities, titles, and the two ways to make one. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -21,56 +21,27 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-sigset_t handled;
+/* --- The terminal ------------------------------------------------------------------------ */
 
-/* --- Processes --------------------------------------------------------------------------- */
+/* The terminal of our session, if `from` is in its foreground, is given to `to`. Signals are
+ * blocked: who is in the background would be stopped for it. */
+static int hand_terminal(pid_t from, pid_t to) {
+	pid_t foreground;
+	int fd = 0;
+	while (fd < 3 && ioctl(fd, TIOCGPGRP, &foreground) < 0) fd++;
+	if (fd < 3 && foreground == from) return ioctl(fd, TIOCSPGRP, &to);
+	errno = fd < 3 ? EPERM : ENOTTY;
+	return -1;
+}
 
-/* kill(pid, signal) -> 0 | -errno */
-JSValue sys_kill(ARGS) {
+/* foreground(from, to) -> 0 | -errno */
+JSValue sys_foreground(ARGS) {
 	UNUSED_ARGS;
-	pid_t pid = int_in(ctx, argv[0]);
-	errno = EPERM; /* everything, or whoever started us: never by this call */
-	if (pid == 0 || pid == -1) return outcome(ctx, -1);
-	return outcome(ctx, kill(pid, int_in(ctx, argv[1])));
+	pid_t from = int_in(ctx, argv[0]), to = int_in(ctx, argv[1]);
+	return outcome(ctx, hand_terminal(from ? from : getpgrp(), to ? to : getpgrp()));
 }
 
-/* waitpid(pid, flags) -> [pid, status] | null | -errno */
-JSValue sys_waitpid(ARGS) {
-	UNUSED_ARGS;
-	int status = 0;
-	pid_t pid = waitpid(int_in(ctx, argv[0]), &status, int_in(ctx, argv[1]));
-	if (pid == 0 || (pid < 0 && errno == ECHILD)) return JS_NULL;
-	if (pid < 0) return outcome(ctx, -1);
-	JSValue pair = JS_NewArray(ctx);
-	push_int(ctx, pair, 0, pid);
-	push_int(ctx, pair, 1, status);
-	return pair;
-}
-
-/* pidfd_open(pid) -> fd | -errno */
-JSValue sys_pidfd_open(ARGS) {
-	UNUSED_ARGS;
-	FAULT("pidfd_open", EPERM);
-	return outcome(ctx, syscall(SYS_pidfd_open, int_in(ctx, argv[0]), 0));
-}
-
-/* subreaper() -> 0 | -errno */
-JSValue sys_subreaper(ARGS) {
-	UNUSED_ARGS;
-	return outcome(ctx, prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
-}
-
-void restore_signals(void) {
-	sigset_t mask = start.mask;
-	for (int number = 1; number < NSIG; number++)
-		if (sigismember(&handled, number) == 1) sigdelset(&mask, number);
-	signal(SIGPIPE, start.sigpipe);
-	kernel_sigmask(&mask, NULL);
-}
-
-void kernel_sigmask(const sigset_t *mask, sigset_t *before) {
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, before, 8);
-}
+static const sigset_t all_signals = {{-1UL}};
 
 #define FORK_MAX 1000 /* limits.ts: servicesMax */
 
@@ -223,7 +194,7 @@ static int compare_ints(const void *a, const void *b) {
 	return *(const int *)a - *(const int *)b;
 }
 
-int has_forked; /* true of who has forked supervisors, and is none itself */
+int keeps_heap;
 static int is_forked;
 
 /* In the child: what it keeps open, its title, and then main(index), whose exit code is its. The
@@ -231,7 +202,7 @@ static int is_forked;
  * before is read then, and does not end a supervisor before it has begun. */
 static void run_forked(JSContext *ctx, JSValueConst *argv, int index) {
 	int keep[4];
-	is_forked = 1, has_forked = 0;
+	is_forked = 1, keeps_heap = 0;
 	JSValue words = JS_GetPropertyUint32(ctx, argv[1], (uint32_t)index);
 	JSValue fds = JS_GetPropertyUint32(ctx, argv[2], (uint32_t)index);
 	int count = length_in(ctx, fds) < 4 ? length_in(ctx, fds) : 4;
@@ -254,7 +225,7 @@ JSValue sys_fork(ARGS) {
 	if (count < 1 || count > FORK_MAX) return engine_throw_type(ctx, "fork of %d children", count);
 	pid_t pids[count]; /* no more than needed: this frame stays as long as a child */
 	heap_freeze();
-	has_forked = !is_forked;
+	keeps_heap |= !is_forked;
 	for (int i = 0; i < count; i++) {
 		errno = EAGAIN;
 #ifdef TRINIT_FAULTS
@@ -274,10 +245,11 @@ JSValue sys_fork(ARGS) {
 #define SPAWN_STACK 8192
 
 struct spawn {
-	char *path, **argv, **env, *cwd, *birth;
+	char *path, **argv, **env, **own_env, *cwd, *birth;
 	int fds[SPAWN_FDS];
 	int fd_count;
-	int session;
+	int session, foreground;
+	pid_t group; /* the one before `foreground` */
 	char *tty;
 	const char *failed; /* the call that failed in the child, which shares our memory */
 	int error;
@@ -361,6 +333,11 @@ JSValue sys_birth(ARGS) {
 /* From clone to exec: only async-signal-safe calls, no memory but the stack. */
 static int spawn_child(void *data) {
 	struct spawn *spawn = data;
+	if (spawn->foreground) {
+		spawn->group = getpgrp();
+		setpgid(0, 0); /* cannot fail: a child leads no session */
+		hand_terminal(spawn->group, getpid());
+	}
 	restore_signals();
 	spawn->failed = "dup2";
 	for (int i = 0; i < spawn->fd_count; i++) { /* out of the way of the targets first */
@@ -384,6 +361,10 @@ static int spawn_child(void *data) {
 	execve(spawn->path, spawn->argv, spawn->env);
 failed:
 	spawn->error = errno;
+	if (spawn->foreground) {
+		kernel_sigmask(&all_signals, NULL);
+		hand_terminal(getpid(), spawn->group);
+	}
 	_exit(127);
 }
 
@@ -426,15 +407,21 @@ static int flag_in(JSContext *ctx, JSValueConst object, const char *name) {
 
 static int spawn_in(JSContext *ctx, JSValueConst object, struct spawn *spawn) {
 	JSValue args = JS_GetPropertyStr(ctx, object, "argv");
+	JSValue env = JS_GetPropertyStr(ctx, object, "env");
 	JSValue fds = JS_GetPropertyStr(ctx, object, "fds");
+	int has_env = JS_IsObject(env);
 	spawn->argv = strings_in(ctx, args);
+	if (has_env) spawn->env = spawn->own_env = strings_in(ctx, env);
 	spawn->fd_count = length_in(ctx, fds);
 	if (spawn->fd_count > SPAWN_FDS) spawn->fd_count = SPAWN_FDS;
 	for (int i = 0; i < spawn->fd_count; i++) spawn->fds[i] = int_at(ctx, fds, i);
 	JS_FreeValue(ctx, args);
+	JS_FreeValue(ctx, env);
 	JS_FreeValue(ctx, fds);
 	spawn->session = flag_in(ctx, object, "session");
-	if (!spawn->argv || optional_in(ctx, object, "path", &spawn->path) < 0 ||
+	spawn->foreground = flag_in(ctx, object, "foreground");
+	if (!spawn->argv || (has_env && !spawn->own_env) ||
+	    optional_in(ctx, object, "path", &spawn->path) < 0 ||
 	    optional_in(ctx, object, "cwd", &spawn->cwd) < 0 ||
 	    optional_in(ctx, object, "birth", &spawn->birth) < 0 ||
 	    optional_in(ctx, object, "tty", &spawn->tty) < 0)
@@ -446,21 +433,21 @@ static int spawn_in(JSContext *ctx, JSValueConst object, struct spawn *spawn) {
  * when clone returns, and no page of ours is copied. */
 __attribute__((no_sanitize("address"))) static pid_t spawn_clone(struct spawn *spawn) {
 	char stack[SPAWN_STACK] __attribute__((aligned(16)));
-	sigset_t all, before;
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &before);
+	sigset_t before;
+	kernel_sigmask(&all_signals, &before);
 	pid_t pid = clone(spawn_child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, spawn);
 	int error = errno;
 #ifdef TRINIT_ASAN
 	/* The child never returned from its frames here, so the sanitizer still guards them. */
 	__asan_unpoison_memory_region(stack, sizeof stack);
 #endif
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	kernel_sigmask(&before, NULL);
 	errno = error;
 	return pid;
 }
 
-/* spawn({path, argv, cwd, fds, birth, session?, tty?}) -> pid | [errno, call] */
+/* spawn({path, argv, cwd, fds, birth, env?, session?, tty?, foreground?})
+ * -> pid | [errno, call] */
 JSValue sys_spawn(ARGS) {
 	UNUSED_ARGS;
 	extern char **environ;
@@ -489,6 +476,7 @@ JSValue sys_spawn(ARGS) {
 	give_scratch(ctx, spawn.birth);
 	give_scratch(ctx, spawn.cwd);
 	give_scratch(ctx, spawn.path);
+	give_strings(ctx, spawn.own_env);
 	give_strings(ctx, spawn.argv);
 	return result;
 }

@@ -112,6 +112,71 @@ static JSValue sys_stamplines(ARGS) {
 	return result;
 }
 
+/* How many bytes from there on are one character of UTF-8 that may stand for itself in a string of
+ * JSON; 0: a byte is none, or U+F780 to U+F7FF, which stand for such bytes. */
+static size_t character_at(const uint8_t *at, const uint8_t *end) {
+	uint8_t first = at[0];
+	if (first < 0x80) return 1;
+	size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+	if (first < 0xc2 || first > 0xf4 || (size_t)(end - at) < size) return 0;
+	uint8_t low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+	uint8_t high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+	if (at[1] < low || at[1] > high) return 0;
+	for (size_t i = 2; i < size; i++)
+		if (at[i] < 0x80 || at[i] > 0xbf) return 0;
+	return first == 0xef && (at[1] == 0x9e || at[1] == 0x9f) ? 0 : size;
+}
+
+/* A text as the inside of a string of JSON, as core/json.ts has it: at most six times as long. */
+static uint8_t *json_text(uint8_t *out, const uint8_t *at, const uint8_t *end) {
+	static const char digits[] = "0123456789abcdef";
+	while (at < end) {
+		size_t size = character_at(at, end);
+		if (size == 0 || *at < 0x20 || *at == 0x7f) {
+			memcpy(out, size ? "\\u00" : "\\uf7", 4);
+			out[4] = (uint8_t)digits[*at >> 4];
+			out[5] = (uint8_t)digits[*at & 15];
+			out += 6;
+		} else {
+			if (*at == '"' || *at == '\\') *out++ = '\\';
+			for (size_t i = 0; i < size; i++) *out++ = at[i];
+		}
+		at += size ? size : 1;
+	}
+	return out;
+}
+
+/* jsonlines(input, from, to, output, head, tail) -> [taken, made] */
+static JSValue sys_jsonlines(ARGS) {
+	UNUSED_ARGS;
+	size_t input_size, output_size, head_size, tail_size;
+	uint8_t *input = range_in(ctx, this_val, 3, argv, &input_size);
+	uint8_t *output = input ? buffer_in(ctx, argv[3], &output_size) : NULL;
+	char *head = output ? bytes_in(ctx, argv[4], &head_size) : NULL;
+	char *tail = head ? bytes_in(ctx, argv[5], &tail_size) : NULL;
+	if (!tail) {
+		give_scratch(ctx, head);
+		return JS_EXCEPTION;
+	}
+	const uint8_t *at = input, *end = input + input_size, *newline;
+	uint8_t *out = output, *out_end = output + output_size;
+	while ((newline = memchr(at, '\n', (size_t)(end - at)))) {
+		size_t size = (size_t)(newline - at);
+		if (head_size + 6 * size + tail_size > (size_t)(out_end - out)) break;
+		memcpy(out, head, head_size);
+		out = json_text(out + head_size, at, newline);
+		memcpy(out, tail, tail_size);
+		out += tail_size;
+		at = newline + 1;
+	}
+	give_scratch(ctx, tail);
+	give_scratch(ctx, head);
+	JSValue result = JS_NewArray(ctx);
+	push_int(ctx, result, 0, at - input);
+	push_int(ctx, result, 1, out - output);
+	return result;
+}
+
 /* --- The table --------------------------------------------------------------------------- */
 
 #define SYS_CALL(name, arguments) JS_CFUNC_DEF(#name, arguments, sys_##name)
@@ -160,7 +225,7 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(chdir, 1),
 	SYS_CALL(symlink, 2),
 	SYS_CALL(poll, 2),
-	SYS_CALL(signalfd, 1),
+	SYS_CALL(signalfd, 2),
 	SYS_CALL(readsignals, 1),
 	SYS_CALL(inotify_init, 0),
 	SYS_CALL(inotify_add_watch, 3),
@@ -184,6 +249,8 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(waitpid, 2),
 	SYS_CALL(pidfd_open, 1),
 	SYS_CALL(subreaper, 0),
+	SYS_CALL(parentdeath, 1),
+	SYS_CALL(foreground, 2),
 	SYS_CALL(settitle, 1),
 	SYS_CALL(retitle, 2),
 	SYS_CALL(birth, 2),
@@ -200,15 +267,18 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(reapall, 1),
 	SYS_CALL(canwrite, 2),
 	SYS_CALL(execfn, 0),
+	SYS_CALL(become, 1),
 	SYS_CALL(remember, 1),
 	SYS_CALL(monotonic, 0),
 	SYS_CALL(realtime, 0),
 	SYS_CALL(stamplines, 7),
+	SYS_CALL(jsonlines, 6),
 	SYS_CALL(udpsocket, 0),
 	SYS_CALL(sendto, 6),
 	SYS_CONST(O_RDONLY), SYS_CONST(O_WRONLY), SYS_CONST(O_RDWR), SYS_CONST(O_CREAT),
 	SYS_CONST(O_TRUNC), SYS_CONST(O_EXCL), SYS_CONST(O_APPEND), SYS_CONST(O_NONBLOCK),
 	SYS_CONST(LOCK_EX), SYS_CONST(LOCK_NB), SYS_CONST(LOCK_UN), SYS_CONST(WNOHANG),
+	SYS_CONST(WUNTRACED),
 	SYS_CONST(UTMP_BYTES),
 	SYS_CONST(RLIMIT_AS), SYS_CONST(RLIMIT_CORE), SYS_CONST(RLIMIT_CPU), SYS_CONST(RLIMIT_DATA),
 	SYS_CONST(RLIMIT_FSIZE), SYS_CONST(RLIMIT_MEMLOCK), SYS_CONST(RLIMIT_NOFILE),

@@ -27,11 +27,15 @@ interface SysSpawn {
   readonly fds: readonly number[];
   /** Where the child writes its birth record before exec: see birth(). */
   readonly birth: Bytes | null;
+  /** Its environment; ours where this is missing or null. */
+  readonly env?: readonly Bytes[] | null;
   /** In a session of its own. */
   readonly session?: boolean;
   /** With its descriptor 0 as the controlling terminal, if that is one: "free" only where nobody
    * has it, "take" whoever has it, which root may. */
   readonly tty?: "free" | "take" | null;
+  /** In a process group of its own, which gets the terminal if that is ours: foreground(). */
+  readonly foreground?: boolean;
 }
 
 declare const sys: {
@@ -94,9 +98,11 @@ declare const sys: {
    * instead, which is how /proc/self/mountinfo tells of a mount. */
   poll(fds: readonly number[], milliseconds: number): number[] | number;
   /** Blocks these signals and delivers them to a descriptor; programs started later get them
-   * back with their default action. Once per process. */
-  signalfd(signals: readonly number[]): number;
-  /** The numbers that came in, at most 4, [] when there are none. */
+   * back with their default action, or, with `keeps`, as they were: ignored, or blocked. Once per
+   * process. */
+  signalfd(signals: readonly number[], keeps?: boolean): number;
+  /** The numbers that came in, at most 4, [] when there are none. What our own writing to a closed
+   * pipe brings about is none. */
   readsignals(fd: number): number[] | number;
   inotify_init(): number;
   /** A watch number, the same for the same inode. */
@@ -145,6 +151,12 @@ declare const sys: {
   pidfd_open(pid: number): number;
   /** Orphaned descendants become our children, and so do services whose runsv was killed. */
   subreaper(): number;
+  /** The signal that we get when our parent ends. */
+  parentdeath(signal: number): number;
+  /** Hands over the terminal, where it is on descriptor 0, 1 or 2, from one process group to
+   * another; 0 is our own. -ENOTTY for none, -EPERM when somebody else is in the foreground. TTOU
+   * has to be among the signals of signalfd(). */
+  foreground(from: number, to: number): number;
   /** What ps shows: the words as the command line, the first as the name. At most 1024 bytes. */
   settitle(words: readonly Bytes[]): number;
   /** Overwrites bytes of the command line that this process was started with; never beyond it. */
@@ -188,6 +200,9 @@ declare const sys: {
   canwrite(fd: number, milliseconds: number): boolean;
   /** The path this executable was started by. */
   execfn(): Bytes;
+  /** Starts this executable over as the same process; the signals that are blocked stay so until
+   * it listens. Returns only when it cannot. */
+  become(argv: readonly Bytes[]): number;
   /** What a successor gets as argv[2], with `--resumed` before it, should the engine fail from
    * now on. At most 127 bytes. Process 1 only. */
   remember(note: Bytes): number;
@@ -208,6 +223,17 @@ declare const sys: {
     midline: boolean,
     table?: Uint8Array | null,
   ): [number, number, boolean];
+  /** Copies whole lines from input[from, to) to output as they stand in a JSON string (see
+   * core/json.ts), each between head and tail, which take the newline's place. [bytes taken, bytes
+   * made]; a line that does not fit is not taken. */
+  jsonlines(
+    input: Uint8Array,
+    from: number,
+    to: number,
+    output: Uint8Array,
+    head: Bytes,
+    tail: Bytes,
+  ): [number, number];
   /** A socket for sendto(), which does not wait. */
   udpsocket(): number;
   /** Sends buffer[from, to) as one packet; `ip` has 32 bits, the first byte on top. */
@@ -232,6 +258,7 @@ declare const sys: {
   readonly LOCK_NB: number;
   readonly LOCK_UN: number;
   readonly WNOHANG: number;
+  readonly WUNTRACED: number;
   /** The size of glibc's records in utmp(5) on this machine. */
   readonly UTMP_BYTES: number;
   readonly RLIMIT_AS: number;

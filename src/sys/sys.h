@@ -17,8 +17,12 @@ struct start {
 };
 extern struct start start;
 
-/* The signals that signalfd() took over, so that programs we start get them back. */
+/* The signals that signalfd() took over, so that programs we start get them back unblocked. */
 extern sigset_t handled;
+
+/* A set as the kernel has it, all 64 signals in a word: libc's calls leave out its own. */
+#define SIGNAL_BITS(set) (*(uint64_t *)(set))
+#define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
 
 /* Every function of `sys` has this shape. */
 #define ARGS JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv
@@ -53,12 +57,12 @@ void push_int(JSContext *ctx, JSValueConst array, uint32_t index, int64_t number
 uint8_t *buffer_in(JSContext *ctx, JSValueConst value, size_t *size);
 uint8_t *range_in(ARGS, size_t *size);
 
-/* process.c: signals as they were before us: nothing that we block, catch or ignore is left to a
+/* wait.c: signals as they were before us: nothing that we block, catch or ignore is left to a
  * program that we start. Async-signal-safe. */
 void restore_signals(void);
 /* The mask with all 64 signals, as the kernel has it: libc hides those that are its own. */
 void kernel_sigmask(const sigset_t *mask, sigset_t *before);
-/* The strings of an array for exec, for give_strings(); NULL with an exception. */
+/* process.c: the strings of an array for exec, for give_strings(); NULL with an exception. */
 char **strings_in(JSContext *ctx, JSValueConst array);
 void give_strings(JSContext *ctx, char **strings);
 
@@ -68,8 +72,9 @@ extern const JSMallocFunctions heap_functions;
 void heap_freeze(void);
 void heap_pack(void);
 void heap_unpack(void);
-/* process.c: who is not to be packed. */
-extern int has_forked;
+/* process.c: who is not to be packed, process 1 and who has forked supervisors: they must not need
+ * memory to wake up where there is none. */
+extern int keeps_heap;
 /* Room for a title, where every process that has one has a page: the kernel shows none that lies
  * beside initialised data. */
 #define TITLE_MAX 1024
@@ -125,6 +130,11 @@ JSValue sys_chroot(ARGS);
 
 /* wait.c */
 JSValue sys_poll(ARGS);
+JSValue sys_kill(ARGS);
+JSValue sys_waitpid(ARGS);
+JSValue sys_pidfd_open(ARGS);
+JSValue sys_subreaper(ARGS);
+JSValue sys_parentdeath(ARGS);
 JSValue sys_signalfd(ARGS);
 JSValue sys_readsignals(ARGS);
 JSValue sys_inotify_init(ARGS);
@@ -139,6 +149,8 @@ _Noreturn void rescue(const char *why);
 /* False when a line written there would wait for longer. */
 int can_write(int fd, int milliseconds);
 void remember_call(int argc, char **argv);
+/* True in another PID namespace than the machine's; false where there is no /proc to tell. */
+int is_container(void);
 
 /* boot.c */
 JSValue sys_machine(ARGS);
@@ -151,6 +163,7 @@ JSValue sys_swapoff(ARGS);
 JSValue sys_reapall(ARGS);
 JSValue sys_canwrite(ARGS);
 JSValue sys_execfn(ARGS);
+JSValue sys_become(ARGS);
 JSValue sys_remember(ARGS);
 
 /* identity.c */
@@ -168,10 +181,7 @@ JSValue sys_inherit(ARGS);
 JSValue sys_execve(ARGS);
 
 /* process.c */
-JSValue sys_kill(ARGS);
-JSValue sys_waitpid(ARGS);
-JSValue sys_pidfd_open(ARGS);
-JSValue sys_subreaper(ARGS);
+JSValue sys_foreground(ARGS);
 JSValue sys_settitle(ARGS);
 JSValue sys_retitle(ARGS);
 JSValue sys_birth(ARGS);

@@ -1,4 +1,4 @@
-/* Waiting: poll, signals, and what tells of changes in directories. */
+/* Waiting: poll, signals, ends of processes, and what tells of changes in directories. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -6,7 +6,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,11 +35,10 @@ static int64_t monotonic_ms(void) {
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Waits until a descriptor is ready, for long with the heap packed. That of process 1, and of who
- * has forked supervisors, stays: they must not need memory to wake up where there is none. */
+/* Waits until a descriptor is ready, for long with the heap packed. */
 static int wait_ready(struct pollfd *fds, int count, int milliseconds) {
 	static int quiet = QUIET_MS;
-	int is_long = (milliseconds < 0 || milliseconds > quiet) && getpid() != 1 && !has_forked;
+	int is_long = (milliseconds < 0 || milliseconds > quiet) && !keeps_heap;
 	int64_t began = is_long ? monotonic_ms() : 0;
 	int found = poll(fds, (nfds_t)count, is_long ? quiet : milliseconds);
 	if (found != 0 || !is_long) return found;
@@ -120,23 +122,82 @@ int run_program(JSContext *ctx, JSValue result, const char *name) {
 	return code;
 }
 
-/* signalfd(signals) -> fd | -errno */
+/* --- Signals, and the ends of processes --------------------------------------------------- */
+
+sigset_t handled;
+
+void restore_signals(void) {
+	sigset_t mask = start.mask;
+	SIGNAL_BITS(&mask) &= ~SIGNAL_BITS(&handled);
+	signal(SIGPIPE, start.sigpipe);
+	kernel_sigmask(&mask, NULL);
+}
+
+void kernel_sigmask(const sigset_t *mask, sigset_t *before) {
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, before, 8);
+}
+
+/* kill(pid, signal) -> 0 | -errno */
+JSValue sys_kill(ARGS) {
+	UNUSED_ARGS;
+	pid_t pid = int_in(ctx, argv[0]);
+	errno = EPERM; /* everything, or whoever started us: never by this call */
+	if (pid == 0 || pid == -1) return outcome(ctx, -1);
+	return outcome(ctx, kill(pid, int_in(ctx, argv[1])));
+}
+
+/* waitpid(pid, flags) -> [pid, status] | null | -errno */
+JSValue sys_waitpid(ARGS) {
+	UNUSED_ARGS;
+	int status = 0;
+	pid_t pid = waitpid(int_in(ctx, argv[0]), &status, int_in(ctx, argv[1]));
+	if (pid == 0 || (pid < 0 && errno == ECHILD)) return JS_NULL;
+	if (pid < 0) return outcome(ctx, -1);
+	JSValue pair = JS_NewArray(ctx);
+	push_int(ctx, pair, 0, pid);
+	push_int(ctx, pair, 1, status);
+	return pair;
+}
+
+/* pidfd_open(pid) -> fd | -errno */
+JSValue sys_pidfd_open(ARGS) {
+	UNUSED_ARGS;
+	FAULT("pidfd_open", EPERM);
+	return outcome(ctx, syscall(SYS_pidfd_open, int_in(ctx, argv[0]), 0));
+}
+
+/* subreaper() -> 0 | -errno */
+JSValue sys_subreaper(ARGS) {
+	UNUSED_ARGS;
+	return outcome(ctx, prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
+}
+
+/* parentdeath(signal) -> 0 | -errno */
+JSValue sys_parentdeath(ARGS) {
+	UNUSED_ARGS;
+	return outcome(ctx, prctl(PR_SET_PDEATHSIG, int_in(ctx, argv[0]), 0, 0, 0));
+}
+
+/* signalfd(signals, keeps?) -> fd | -errno */
 JSValue sys_signalfd(ARGS) {
 	UNUSED_ARGS;
-	sigemptyset(&handled);
 	int count = length_in(ctx, argv[0]);
-	for (int i = 0; i < count; i++) sigaddset(&handled, int_at(ctx, argv[0], i));
-	sigset_t mask = start.mask; /* and not what a parent of ours blocked for itself */
-	for (int i = 0; i < count; i++) sigaddset(&mask, int_at(ctx, argv[0], i));
-	sigprocmask(SIG_SETMASK, &mask, NULL);
-	/* An ignored signal is never pending: one that we read must not be ignored. */
+	int keeps = JS_ToBool(ctx, argv[1]) == 1;
+	sigset_t mask = start.mask, wanted; /* and not what a parent of ours blocked for itself */
+	sigemptyset(&wanted);
+	for (int i = 0; i < count; i++) SIGNAL_BITS(&wanted) |= SIGNAL_BIT(int_at(ctx, argv[0], i));
+	SIGNAL_BITS(&mask) |= SIGNAL_BITS(&wanted);
+	kernel_sigmask(&mask, NULL);
+	if (!keeps) handled = wanted;
+	/* Children of who ignores CHLD end without a word. The others would go on to be ignored. */
 	for (int i = 0; i < count; i++) {
-		struct sigaction action;
+		struct sigaction action = {0};
 		int number = int_at(ctx, argv[0], i);
+		if (keeps && number != SIGCHLD) continue;
 		sigaction(number, NULL, &action); /* to set it anew would drop what is pending */
 		if (action.sa_handler == SIG_IGN) signal(number, SIG_DFL);
 	}
-	return outcome(ctx, signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));
+	return outcome(ctx, signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
 /* readsignals(fd) -> signal numbers, [] when there are none | -errno */
@@ -146,8 +207,10 @@ JSValue sys_readsignals(ARGS) {
 	ssize_t size = read(int_in(ctx, argv[0]), infos, sizeof infos);
 	if (size < 0 && errno != EAGAIN) return outcome(ctx, -1);
 	JSValue numbers = JS_NewArray(ctx);
-	for (uint32_t i = 0; size > 0 && i < (size_t)size / sizeof *infos; i++)
-		push_int(ctx, numbers, i, (int)infos[i].ssi_signo);
+	uint32_t used = 0, own = (uint32_t)getpid();
+	for (size_t i = 0; size > 0 && i < (size_t)size / sizeof *infos; i++)
+		if (infos[i].ssi_signo != SIGPIPE || infos[i].ssi_pid != own)
+			push_int(ctx, numbers, used++, (int)infos[i].ssi_signo);
 	return numbers;
 }
 

@@ -1,6 +1,6 @@
-// How fast process 1 reaps, beside tini: `tsx test/bench/orphans.ts [ROUNDS]`. Process 1 of a
-// namespace is stopped while 20,000 orphans of its are made and end; then it goes on, and what is
-// measured is how long it takes until the last one is reaped. The two take turns. As root.
+// How fast process 1 reaps, init and the entrypoint, beside tini: `tsx test/bench/orphans.ts
+// [ROUNDS]`. It is stopped while 20,000 orphans of its namespace are made and end; then it goes on,
+// and what is measured is how long it takes until the last one is reaped. They take turns. As root.
 //
 // TRINIT_ORACLE: where Debian's tini is unpacked (cache/oracle).
 import * as fs from "node:fs";
@@ -8,7 +8,8 @@ import os from "node:os";
 import path from "node:path";
 import type { Readable } from "node:stream";
 import { execa, execaSync } from "execa";
-import { median } from "../bench.ts";
+import { childrenOf } from "../../src/client/processes.ts";
+import { median, waitUntil } from "../bench.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const oracle = process.env.TRINIT_ORACLE ?? path.join(root, "cache/oracle");
@@ -19,12 +20,20 @@ const orphans = path.join(work, "orphans");
 
 const firsts: Record<string, readonly string[]> = {
   tini: [path.join(oracle, "usr/bin/tini"), "--", "sleep", "600"],
-  trinit: [path.join(root, "dist/bin/init")],
+  init: [path.join(root, "dist/bin/init")],
+  entrypoint: [path.join(root, "dist/trinit"), "entrypoint", "sleep", "600"],
 };
 
-const setUp = `mount -t tmpfs none /etc; mkdir /etc/runit
+/** Who is measured; `init` has stages, the others have `sleep` below them. */
+const names = Object.keys(firsts);
+
+const stages = `mkdir /etc/runit
 printf '#!/bin/sh\\n' >/etc/runit/1; printf '#!/bin/sh\\nexec sleep 600\\n' >/etc/runit/2
-chmod +x /etc/runit/*; exec "$@"`;
+chmod +x /etc/runit/*`;
+
+function setUp(name: string): string {
+  return `mount -t tmpfs none /etc; ${name === "init" ? stages : ""}\nexec "$@"`;
+}
 
 async function line(lines: AsyncIterator<string>): Promise<string> {
   const next = await lines.next();
@@ -43,15 +52,15 @@ async function* linesOf(stream: Readable): AsyncGenerator<string, void, void> {
   }
 }
 
-async function childOf(pid: number, title: string): Promise<number> {
-  for (;;) {
-    const file = `/proc/${pid}/task/${pid}/children`;
-    const child = Number(fs.readFileSync(file, "utf8").split(" ")[0]);
-    if (child > 0 && fs.readFileSync(`/proc/${child}/cmdline`, "utf8").startsWith(title)) {
-      return child;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+/** Process 1, once it has that title and its `sleep`. */
+async function firstBelow(pid: number, title: string): Promise<number> {
+  let first = 0;
+  await waitUntil(title, () => {
+    first = childrenOf(pid)[0] ?? 0;
+    const isThere = first > 0 && childrenOf(first).length > 0;
+    return isThere && fs.readFileSync(`/proc/${first}/cmdline`, "utf8").startsWith(title);
+  });
+  return first;
 }
 
 function residentKb(pid: number): number {
@@ -76,12 +85,15 @@ interface Measured {
 async function measure(name: string): Promise<Measured> {
   const first = firsts[name] ?? [];
   const how = ["--pid", "--mount", "--fork", "--kill-child", "--mount-proc"];
-  const unshare = execa("unshare", [...how, "sh", "-ec", setUp, "sh", ...first], {
+  const unshare = execa("unshare", [...how, "sh", "-ec", setUp(name), "sh", ...first], {
     stdio: "ignore",
     reject: false,
   });
   try {
-    const pid = await childOf(unshare.pid ?? 0, name === "tini" ? (first[0] ?? "") : "init\0[2]");
+    const pid = await firstBelow(
+      unshare.pid ?? 0,
+      name === "init" ? "init\0[2]" : (first[0] ?? ""),
+    );
     const before = residentKb(pid);
     process.kill(pid, "SIGSTOP");
     const enter = ["--target", `${pid}`, "--pid", "--mount", orphans, `${count}`];
@@ -103,24 +115,25 @@ async function measure(name: string): Promise<Measured> {
 
 async function main(): Promise<void> {
   execaSync("cc", ["-O2", "-o", orphans, path.join(root, "test/fixtures/orphans.c")]);
-  const all: Record<string, Measured[]> = { tini: [], trinit: [] };
+  const all = Object.fromEntries(names.map((name) => [name, [] as Measured[]]));
   for (let round = 0; round < rounds; round++) {
-    const both = Object.entries(all);
-    for (const [name, known] of round % 2 === 0 ? both : both.reverse()) {
+    const turns = Object.entries(all);
+    for (const [name, known] of round % 2 === 0 ? turns : turns.reverse()) {
       const one = await measure(name);
       known.push(one);
       const cost = `${one.rate.toFixed(0)} orphans/s, ${one.costNs.toFixed(0)} ns each`;
-      console.log(`${name.padEnd(8)} ${cost}, ${one.grownKb} kB more after it`);
+      console.log(`${name.padEnd(10)} ${cost}, ${one.grownKb} kB more after it`);
     }
   }
   const of = (name: string, pick: (one: Measured) => number): number =>
     median((all[name] ?? []).map(pick));
-  const rate = of("trinit", (one) => one.rate) / of("tini", (one) => one.rate);
-  const cost = of("trinit", (one) => one.costNs) / of("tini", (one) => one.costNs);
-  const best = (name: string): string =>
-    Math.min(...(all[name] ?? []).map(({ costNs }) => costNs)).toFixed(0);
-  console.log(`best: tini ${best("tini")} ns each, trinit ${best("trinit")} ns`);
-  console.log(`medians: ${rate.toFixed(2)} x tini's rate, ${cost.toFixed(2)} x its processor time`);
+  for (const name of names) {
+    const rate = of(name, (one) => one.rate) / of("tini", (one) => one.rate);
+    const cost = of(name, (one) => one.costNs) / of("tini", (one) => one.costNs);
+    const best = Math.min(...(all[name] ?? []).map(({ costNs }) => costNs)).toFixed(0);
+    const times = `${rate.toFixed(2)} x tini's rate, ${cost.toFixed(2)} x its processor time`;
+    console.log(`${name.padEnd(10)} medians: ${times}; best: ${best} ns each`);
+  }
 }
 
 try {

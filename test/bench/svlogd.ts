@@ -6,41 +6,13 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { median } from "../bench.ts";
+import { lineBytes, makeGenerator, median } from "../bench.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
-const lineBytes = 100;
 const stampBytes = 26;
 const rounds = 5;
 const megabytes = Number(process.env.MEGABYTES ?? 200);
 const lines = (megabytes * 1_000_000) / lineBytes;
-
-/** Writes numbered lines of 100 bytes to a pipe as fast as the pipe takes them. */
-const generator = `
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-int main(int argc, char **argv) {
-	static char block[65500];
-	long lines = argc > 1 ? atol(argv[1]) : 0, number = 0;
-	memset(block, '.', sizeof block);
-	while (number < lines) {
-		size_t size = 0;
-		for (; size < sizeof block && number < lines; size += ${lineBytes}, number++) {
-			long rest = number;
-			for (int i = 9; i >= 0; i--, rest /= 10) block[size + i] = '0' + rest % 10;
-			block[size + ${lineBytes - 1}] = '\\n';
-		}
-		for (size_t at = 0; at < size;) {
-			ssize_t written = write(1, block + at, size - at);
-			if (written < 0) return 1;
-			at += (size_t)written;
-		}
-	}
-	return 0;
-}
-`;
 
 interface Logger {
   readonly name: string;
@@ -64,15 +36,6 @@ function loggers(): Logger[] {
     if (!fs.existsSync(program)) console.log(`${name}: SKIPPED, there is no ${program}`);
   }
   return there.map((logger) => ({ ...logger, seconds: [] }));
-}
-
-function makeGenerator(directory: string): string {
-  const source = path.join(directory, "lines.c");
-  const output = path.join(directory, "lines");
-  fs.writeFileSync(source, generator);
-  const { status, stderr } = spawnSync("cc", ["-O2", "-o", output, source], { encoding: "utf8" });
-  if (status !== 0) throw new Error(`cc: ${stderr}`);
-  return output;
 }
 
 /** Seconds that one logger takes for all lines; the log directory is left for a look at it. */

@@ -1,5 +1,5 @@
 // How a tree of supervisors does beside runit's: `tsx test/bench/tree.ts [PIECE ...]`, where the
-// pieces are dirty, memory, start, notice and restart; all of them take two to four minutes. What
+// pieces are dirty, memory, relays, start, notice and restart; all take two to four minutes. What
 // is compared takes turns, so that a machine that is busy meanwhile is so for both.
 //
 // TRINIT_ORACLE: where Debian's runit is unpacked (cache/oracle). ROUNDS: restarts of each of
@@ -40,13 +40,22 @@ class Tree {
   readonly names: readonly string[];
   readonly bin: string;
   #env: Record<string, string>;
+  /** Of runsvdir, beside -P. */
+  readonly options: readonly string[];
   #process: ChildProcess | null = null;
   stderr = "";
   startedAt = 0;
 
   /** Services of which each is made by `make`. */
-  constructor(bin: string, count: number, make: (dir: string) => void, env = {}) {
+  constructor(
+    bin: string,
+    count: number,
+    make: (dir: string) => void,
+    env = {},
+    options: string[] = [],
+  ) {
     this.bin = bin;
+    this.options = options;
     this.#env = { PATH: `${bin}:/usr/bin:/bin`, ...env };
     this.scan = path.join(work, `tree${++trees}`);
     this.names = Array.from({ length: count }, (_, index) => `s${index}`);
@@ -68,7 +77,11 @@ class Tree {
     this.startedAt = now();
     const program = path.join(this.bin, "runsvdir");
     const stdio = ["ignore", "ignore", "pipe"] as ["ignore", "ignore", "pipe"];
-    const child = spawn(program, ["-P", this.scan], { env: this.#env, cwd: work, stdio });
+    const child = spawn(program, ["-P", ...this.options, this.scan], {
+      env: this.#env,
+      cwd: work,
+      stdio,
+    });
     child.stderr.on("data", (chunk) => {
       this.stderr += chunk;
     });
@@ -219,11 +232,13 @@ async function collected(pause: string): Promise<void> {
   );
 }
 
-/** PSS, page tables and kernel stacks of all that supervises and logs, in kB. */
-function footprint(tree: Tree): number {
+/** PSS, page tables and kernel stacks of all that supervises and logs, in kB: so many processes for
+ * each service. */
+function footprint(tree: Tree, each = 2): number {
   const pids = [tree.pid, ...descendants(tree.pid)];
-  const mine = pids.filter((pid) => ["runsvdir", "runsv", "svlogd"].includes(commandOf(pid)));
-  const expected = 1 + 2 * tree.names.length;
+  const names = ["runsvdir", "runsv", "svlogd", "relay"];
+  const mine = pids.filter((pid) => names.includes(commandOf(pid)));
+  const expected = 1 + each * tree.names.length;
   if (mine.length !== expected) throw new Error(`${mine.length} processes, not ${expected}`);
   const sums = mine.map((pid) => {
     const status = fs.readFileSync(`/proc/${pid}/status`, "latin1");
@@ -256,6 +271,25 @@ async function memory(pause: string): Promise<void> {
   const theirs = await measure(oracle, scripted);
   compare("100 services, svlogd from a script", await measure(ours, scripted), theirs, "kB", 1.25);
   compare("100 services, the built-in logger", await measure(ours, plain), theirs, "kB", 1);
+}
+
+/** What runsvdir -o costs, beside the same without. */
+async function relays(pause: string): Promise<void> {
+  const speaker = (dir: string): void => {
+    fs.writeFileSync(path.join(dir, "run"), `#!/bin/sh\necho up\nexec ${pause}\n`, { mode: 0o755 });
+  };
+  const measure = async (options: string[], each: number): Promise<number> => {
+    const tree = new Tree(ours, 100, speaker, {}, options);
+    await tree.start();
+    await sleep(1500);
+    const sum = footprint(tree, each);
+    await tree.stop();
+    return sum;
+  };
+  const plain = await measure([], 1);
+  const relayed = await measure(["-o", "prefix"], 2);
+  row("100 services without a log", `${Math.round(plain)} kB`);
+  row("  the same with runsvdir -o prefix", `${Math.round(relayed)} kB`);
 }
 
 async function startUp(pause: string): Promise<void> {
@@ -323,7 +357,7 @@ async function restart(pause: string): Promise<void> {
   absolute("sv restart, beyond sv status", mine, theirs, 5);
 }
 
-const pieces = { dirty, memory, start: startUp, notice, restart };
+const pieces = { dirty, memory, relays, start: startUp, notice, restart };
 
 async function main(): Promise<number> {
   const asked = process.argv.slice(2);

@@ -3,20 +3,22 @@
 // remembered is all that is left of it then. Seeded: SEED=n runs another life.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { step } from "../../src/core/boot.ts";
 import {
   type Boot,
   type Effect,
   type Ending,
   type Event,
   newBoot,
+  noTerms,
   noteOf,
   notePending,
   pendingIn,
   type Request,
   type Role,
   requests,
-  step,
-} from "../../src/core/boot.ts";
+  type Terms,
+} from "../../src/core/boot-state.ts";
 import { stage3LimitMs, stageRetryMs, stageStopMs } from "../../src/core/limits.ts";
 import { newRandom } from "../record.ts";
 
@@ -32,7 +34,7 @@ class Fault extends Error {}
 
 interface Process {
   readonly pid: number;
-  readonly isStage: boolean;
+  readonly kind: "stage" | "script" | "await" | "main";
   /** It has ended, and nobody has waited for it. */
   status: number | null;
   /** It was sent TERM or KILL. */
@@ -52,7 +54,7 @@ class Machine {
   #heard: Request[] = [];
   /** The last turn was a successor's first. */
   #doubtful = false;
-  #marks = { stopit: false, ctrlaltdel: false };
+  #marks = { stopit: false, ctrlaltdel: false, code: null };
   #pids = 1;
   #processes: Process[] = [];
   /** It goes on without these. */
@@ -60,12 +62,16 @@ class Machine {
   /** When stage 3 has to have begun: it was asked to stop. */
   #stopBy: number | null = null;
   readonly #role: Role;
+  readonly #terms: Terms;
+  /** The main process was started. */
+  #hasBegun = false;
   readonly #random: (below: number) => number;
 
-  constructor(role: Role, random: (below: number) => number) {
+  constructor(role: Role, terms: Terms, random: (below: number) => number) {
     this.#role = role;
+    this.#terms = terms;
     this.#random = random;
-    this.boot = newBoot(role);
+    this.boot = newBoot(role, terms);
     this.#guarded(() => this.#feed({ kind: "begin" }));
   }
 
@@ -81,8 +87,9 @@ class Machine {
       for (let signal = this.#heard.shift(); signal !== undefined; signal = this.#heard.shift()) {
         this.#feed({ kind: "request", signal, marks: { ...this.#marks } });
       }
-      const { deadline } = this.boot;
-      if (deadline !== null && deadline <= this.now) this.#feed({ kind: "timeout" });
+      const deadline = this.boot.deadline ?? Number.POSITIVE_INFINITY;
+      if (Math.min(deadline, this.boot.main.killAt ?? deadline) <= this.now)
+        this.#feed({ kind: "timeout" });
       if (asked) this.#remember(noteOf(this.boot));
     });
     this.#check();
@@ -110,14 +117,15 @@ class Machine {
     const limitMs = this.#random(2) === 0 ? null : stage3LimitMs;
     this.#guarded(() => {
       const note = this.#note;
-      this.boot = newBoot(this.#role);
+      this.boot = newBoot(this.#role, this.#terms);
       this.#heard = [...pendingIn(note)];
       if (this.#marks.stopit) this.#heard.push("CONT");
       this.#doubtful = true;
       this.#feed({ kind: "resume", note, limitMs });
     });
-    const waits = this.boot.phase === "stop" || this.boot.phase === "kill";
-    if (this.#stopBy !== null && waits) this.#stopBy = this.now + stopMaxMs; // anew
+    const waits = ["delay", "stop", "kill"].includes(this.boot.phase);
+    const stopBy = this.now + stopMaxMs + this.#terms.drainMs; // anew
+    if (this.#stopBy !== null && waits) this.#stopBy = stopBy;
   }
 
   #reap(): void {
@@ -131,10 +139,18 @@ class Machine {
       const ending = code < 0 ? { signal: -code } : { code };
       if (pid === this.boot.pid) this.#feed({ kind: "stageEnded", ending });
       else if (pid === this.boot.scriptPid) this.#endScript(ending);
+      else if (pid === this.boot.main.pid) this.#endMain(ending);
     }
     const isThere = (pid: number) => pid === 0 || this.#processes.some((one) => one.pid === pid);
     if (doubtful && !isThere(this.boot.pid)) this.#feed({ kind: "stageLost" });
     if (doubtful && !isThere(this.boot.scriptPid)) this.#endScript(null);
+    if (doubtful && !isThere(this.boot.main.pid)) this.#endMain(null);
+  }
+
+  #endMain(ending: Ending | null): void {
+    const isAwait = this.boot.main.phase === "awaited";
+    this.#feed(isAwait ? { kind: "awaitEnded" } : { kind: "mainEnded", ending });
+    if (!isAwait) this.#mustStop();
   }
 
   #endScript(ending: Ending | null): void {
@@ -162,10 +178,19 @@ class Machine {
       case "startScript":
         this.#startScript();
         return;
+      case "startAwait":
+        this.#startOther("await", { kind: "awaitEnded" });
+        return;
+      case "startMain":
+        assert.ok(!this.#hasBegun, "two main processes");
+        this.#startOther("main", { kind: "mainFailed", code: 127 });
+        return;
+      case "tellMain":
       case "signal": {
         assert.ok(effect.pid > 1 && effect.pid <= this.#pids, "a signal to a stranger");
         const process = this.#processes.find(({ pid }) => pid === effect.pid);
-        if (process !== undefined) Object.assign(process, { told: true, killed: effect.kill });
+        const killed = effect.kind === "signal" ? effect.kill : effect.signal === 9;
+        if (process !== undefined) Object.assign(process, { told: true, killed });
         return;
       }
       case "endAll":
@@ -189,9 +214,9 @@ class Machine {
   }
 
   #startStage(stage: number): void {
-    const isOther = ({ isStage, pid }: Process) => isStage && !this.#abandoned.has(pid);
+    const isOther = ({ kind, pid }: Process) => kind === "stage" && !this.#abandoned.has(pid);
     assert.deepEqual(this.#processes.filter(isOther), [], `stage ${stage} beside another`);
-    const pid = this.#fails() ? 0 : this.#newProcess(true);
+    const pid = this.#fails() ? 0 : this.#newProcess("stage");
     if (pid > 0) this.#remember(noteOf({ ...this.boot, phase: "run", pid }));
     this.#mayFault();
     const limitMs = stage === 3 && (this.calm || this.#random(2) === 0) ? stage3LimitMs : null;
@@ -200,29 +225,38 @@ class Machine {
   }
 
   #startScript(): void {
-    assert.ok(!this.#processes.some(({ isStage }) => !isStage), "two scripts");
-    const pid = this.#fails() ? 0 : this.#newProcess(false);
+    assert.ok(!this.#processes.some(({ kind }) => kind === "script"), "two scripts");
+    const pid = this.#fails() ? 0 : this.#newProcess("script");
     if (pid > 0) this.#remember(noteOf({ ...this.boot, scriptPid: pid }));
     this.#mayFault();
     this.#feed(pid > 0 ? { kind: "scriptStarted", pid } : { kind: "scriptFailed" });
+  }
+
+  #startOther(kind: "await" | "main", failed: Event): void {
+    const pid = this.#fails() ? 0 : this.#newProcess(kind);
+    if (pid > 0) this.#remember(noteOf({ ...this.boot, main: { ...this.boot.main, pid } }));
+    this.#hasBegun ||= kind === "main" && pid > 0;
+    this.#mayFault();
+    this.#feed(pid > 0 ? { kind: `${kind}Started`, pid } : failed);
   }
 
   #fails(): boolean {
     return !this.calm && this.#random(8) === 0;
   }
 
-  #newProcess(isStage: boolean): number {
+  #newProcess(kind: Process["kind"]): number {
     const pid = ++this.#pids;
-    this.#processes.push({ pid, isStage, status: null, told: false, killed: false });
+    this.#processes.push({ pid, kind, status: null, told: false, killed: false });
     return pid;
   }
 
   #check(): void {
     const { phase, pid, deadline, limitMs, stage } = this.boot;
-    const waits = ["pause", "stop", "kill", "drain"].includes(phase);
+    const waits = ["pause", "delay", "stop", "kill", "drain", "main"].includes(phase);
     const limited = phase === "run" && limitMs !== null && pid !== 0;
     assert.equal(deadline !== null, waits || limited, "every deadline has a reason");
-    const longest = Math.max(stageRetryMs, stageStopMs, limitMs ?? 0);
+    const { drainMs, killAfterMs } = this.#terms;
+    const longest = Math.max(stageRetryMs, stageStopMs + killAfterMs, drainMs, limitMs ?? 0);
     if (deadline !== null) assert.ok(deadline <= this.now + longest, "and is not for ever");
     if (stage === 3) this.#stopBy = null;
     if (this.#stopBy !== null) assert.ok(this.now <= this.#stopBy, "a request to stop was lost");
@@ -259,7 +293,7 @@ class Machine {
   }
 
   #mustStop(): void {
-    this.#stopBy ??= this.now + stopMaxMs;
+    this.#stopBy ??= this.now + stopMaxMs + this.#terms.drainMs;
   }
 
   /** A process ends: one that was told to, or one that wants to, or not yet. */
@@ -267,10 +301,10 @@ class Machine {
     const alive = this.#processes.filter(({ status }) => status === null);
     const process = alive[this.#random(alive.length)];
     if (process === undefined) return;
-    const { told, killed, isStage } = process;
+    const { told, killed, kind } = process;
     if (!told && this.#random(10) > 0) return;
     process.status = killed ? -9 : ([0, 0, 1, 100, 111, -11][this.#random(6)] ?? 0);
-    if (isStage || this.#random(2) === 0) return;
+    if (kind !== "script" || this.#random(2) === 0) return;
     this.#marks.stopit = true;
     if (this.boot.stage === 2) this.#mustStop();
   }
@@ -281,7 +315,9 @@ class Machine {
     for (let i = 0; i < 200 && !this.left; i++) {
       this.now += napMs;
       if (this.boot.stage < 3) this.#ask("PWR");
-      const { stage, pid } = this.boot;
+      const { stage, pid, main } = this.boot;
+      const other = this.#processes.find((one) => one.pid === main.pid);
+      if (other?.told) other.status ??= 0;
       const process = this.#processes.find((one) => one.pid === pid);
       const ends = process?.told === true || stage !== 2;
       if (process !== undefined && ends) process.status ??= 0;
@@ -291,9 +327,14 @@ class Machine {
   }
 }
 
-function live(role: Role, steps: number, from: number): { lives: number; faults: number } {
+function live(
+  role: Role,
+  terms: Terms,
+  steps: number,
+  from: number,
+): { lives: number; faults: number } {
   const random = newRandom(from);
-  let machine = new Machine(role, random);
+  let machine = new Machine(role, terms, random);
   const counts = { lives: 1, faults: 0 };
   for (let i = 0; i < steps; i++) {
     if (!machine.left && random(500) === 0) machine.finish();
@@ -301,15 +342,21 @@ function live(role: Role, steps: number, from: number): { lives: number; faults:
     if (!machine.left) continue;
     counts.lives++;
     counts.faults += machine.faults;
-    machine = new Machine(role, random);
+    machine = new Machine(role, terms, random);
   }
   machine.finish();
   return counts;
 }
 
-for (const role of ["machine", "container"] as const) {
-  test(`${stepsMax / 2} things happen to a ${role}: one stage at a time, no request lost`, (t) => {
-    const { lives, faults } = live(role, stepsMax / 2, seed);
+const withMain: Terms = { hasMain: true, drainMs: 3000, killAfterMs: 7000, success: [] };
+
+for (const [what, role, terms] of [
+  ["machine", "machine", noTerms],
+  ["container", "container", noTerms],
+  ["container with CMD", "container", withMain],
+] as const) {
+  test(`${stepsMax / 2} things happen to a ${what}: one stage at a time, no request lost`, (t) => {
+    const { lives, faults } = live(role, terms, stepsMax / 2, seed);
     t.diagnostic(`seed ${seed}: ${lives} lives, ${faults} faults`);
     assert.ok(lives > 50 && faults > 50);
   });

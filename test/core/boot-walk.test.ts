@@ -5,27 +5,32 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
+import { step } from "../../src/core/boot.ts";
 import {
   type Boot,
   type Effect,
   type Event,
   newBoot,
+  noTerms,
   type Role,
-  step,
-} from "../../src/core/boot.ts";
+  type Terms,
+} from "../../src/core/boot-state.ts";
 import { stage3LimitMs, stageFailuresMax } from "../../src/core/limits.ts";
 
 const golden = path.resolve(import.meta.dirname, "../golden/boot-transitions.txt");
 
-/** The state, and whether a stage is being started: then the answer to that comes next. */
+/** The state, and what is being started: then the answer to that comes next. */
 interface World {
   readonly boot: Boot;
-  readonly starting: boolean;
+  readonly starting: "startStage" | "startAwait" | "startMain" | null;
 }
 
 const pid = 7;
 const scriptPid = 8;
-const marks = { stopit: false, ctrlaltdel: false };
+const awaitPid = 9;
+const mainPid = 10;
+const marks = { stopit: false, ctrlaltdel: false, code: null };
+const withMain: Terms = { hasMain: true, drainMs: 3000, killAfterMs: 7000, success: [] };
 
 /** Each with the mark that it asks for, and without. */
 const requests: readonly Event[] = [
@@ -44,7 +49,14 @@ const ends: readonly Event[] = [
 
 function eventsIn({ boot, starting }: World): readonly Event[] {
   const limits = boot.stage === 3 ? [stage3LimitMs, null] : [null];
-  if (starting) {
+  if (starting === "startAwait") return [{ kind: "awaitStarted", pid: awaitPid }];
+  if (starting === "startMain") {
+    return [
+      { kind: "mainStarted", pid: mainPid },
+      { kind: "mainFailed", code: 127 },
+    ];
+  }
+  if (starting === "startStage") {
     const answers = limits.map(
       (limitMs): Event => ({ kind: "stageStarted", pid, place: `stage ${boot.stage}`, limitMs }),
     );
@@ -60,13 +72,27 @@ function eventsIn({ boot, starting }: World): readonly Event[] {
     ...requests,
     ...(boot.pid === 0 ? [] : ends),
     ...(boot.scriptPid === 0 ? [] : script.slice(1)),
-    ...(boot.deadline === null ? [] : [{ kind: "timeout" } as const]),
+    ...mainEventsIn(boot),
+    ...(boot.deadline === null && boot.main.killAt === null ? [] : [{ kind: "timeout" } as const]),
+  ];
+}
+
+function mainEventsIn({ main }: Boot): readonly Event[] {
+  if (main.phase === "awaited") return [{ kind: "awaitEnded" }];
+  if (main.pid === 0) return [];
+  return [
+    { kind: "mainEnded", ending: { code: 3 } },
+    { kind: "mainEnded", ending: { signal: 15 } },
+    { kind: "mainEnded", ending: null },
+    { kind: "forward", signal: 1 },
   ];
 }
 
 /** With its clock at 0, and with what makes no difference left out. */
 function normal(boot: Boot): Boot {
-  return { ...boot, deadline: boot.deadline === null ? null : 0, place: "" };
+  const main = { ...boot.main, killAt: boot.main.killAt === null ? null : 0 };
+  const deadline = boot.deadline === null ? null : 0;
+  return { ...boot, main, deadline, place: "", stopSignal: 15 };
 }
 
 function checkEffect(before: Boot, after: Boot, effect: Effect): void {
@@ -76,8 +102,18 @@ function checkEffect(before: Boot, after: Boot, effect: Effect): void {
       assert.equal(effect.stage, after.stage);
       return;
     case "signal":
-      assert.equal(effect.pid, before.pid, "only a stage is signalled");
+      assert.ok([before.pid, before.main.pid].includes(effect.pid), "nobody else is signalled");
       assert.notEqual(effect.pid, 0);
+      return;
+    case "tellMain":
+      assert.equal(effect.pid, before.main.pid);
+      assert.ok(before.main.phase === "run" || before.main.phase === "told");
+      return;
+    case "startAwait":
+      assert.equal(before.main.phase, "due", "the services are waited for once");
+      return;
+    case "startMain":
+      assert.equal(before.main.phase, "awaited", "it is started once");
       return;
     case "startScript":
       assert.equal(before.scriptPid, 0, "one script at a time");
@@ -98,11 +134,15 @@ function checkEffect(before: Boot, after: Boot, effect: Effect): void {
 }
 
 function checkState(boot: Boot): void {
-  const waits = ["pause", "stop", "kill", "drain"].includes(boot.phase);
+  const waits = ["pause", "delay", "stop", "kill", "drain", "main"].includes(boot.phase);
   const limited = boot.phase === "run" && boot.limitMs !== null && boot.pid !== 0;
   assert.equal(boot.deadline !== null, waits || limited, "every deadline has a reason");
   if (boot.phase === "stop" || boot.phase === "kill") assert.notEqual(boot.pid, 0);
-  if (["pause", "drain", "over"].includes(boot.phase)) assert.equal(boot.pid, 0);
+  if (["pause", "drain", "main", "over"].includes(boot.phase)) assert.equal(boot.pid, 0);
+  if (boot.phase === "main") assert.equal(boot.main.phase, "told");
+  if (boot.main.killAt !== null) assert.equal(boot.main.phase, "told");
+  const isEnding = boot.stage === 3 || boot.phase === "stop" || boot.phase === "kill";
+  if (isEnding && boot.phase !== "over") assert.notEqual(boot.main.phase, "run", "it is told");
   assert.ok(boot.failures <= stageFailuresMax || boot.stage !== 3);
 }
 
@@ -114,20 +154,32 @@ function moved(world: World, event: Event): { world: World; effects: readonly Ef
   const isOver = next.phase === "over" && world.boot.phase !== "over";
   assert.equal(told.includes("leave"), isOver, "leave is said once, when it is over");
   assert.ok(told.filter((kind) => kind === "startStage").length <= 1);
+  if (world.boot.code !== null) assert.equal(next.code, world.boot.code, "the first cause wins");
   // The program does these at once, and tells before anything else comes.
   const script = told.includes("startScript") ? { ...next, scriptPid } : next;
-  const result = { boot: normal(script), starting: told.includes("startStage") };
-  if (!result.starting) checkState(result.boot);
+  const starting = (["startStage", "startAwait", "startMain"] as const).find((kind) =>
+    told.includes(kind),
+  );
+  const result = { boot: normal(script), starting: starting ?? null };
+  if (result.starting === null) checkState(result.boot);
   return { world: result, effects };
 }
 
 function shown({ boot, starting }: World): string {
-  const parts = [`${boot.role}: stage ${boot.stage}`, starting ? "starting" : boot.phase];
+  const phase = starting === "startStage" ? "starting" : boot.phase;
+  const parts = [`${boot.role}: stage ${boot.stage}`, phase];
+  if (boot.main.phase !== "none") {
+    const killed = boot.main.phase === "told" && boot.main.killAt === null;
+    parts.push(
+      `CMD ${starting === "startMain" ? "starting" : killed ? "killed" : boot.main.phase}`,
+    );
+  }
+  if (boot.isTold) parts.push("told");
   if (boot.scriptPid !== 0) parts.push("ctrlaltdel runs");
   if (boot.stage === 3 && boot.limitMs !== null) parts.push("limited");
   if (boot.failures > 0) parts.push(`failed ${boot.failures} times`);
   if (boot.isLast) parts.push("built-in");
-  if (boot.code !== 0) parts.push(`code ${boot.code}`);
+  if (boot.code !== null) parts.push(`code ${boot.code}`);
   return parts.join(", ");
 }
 
@@ -139,6 +191,13 @@ function worded(event: Event): string {
     }
     case "stageEnded":
       return "code" in event.ending ? `exit ${event.ending.code}` : "crash";
+    case "mainEnded":
+      if (event.ending === null) return "CMD lost";
+      return "code" in event.ending ? `CMD exits ${event.ending.code}` : "CMD killed";
+    case "mainFailed":
+      return "no CMD";
+    case "mainStarted":
+      return "CMD started";
     case "scriptEnded":
       if (event.stopit) return "script ended, stopit";
       return event.ending === null ? "script ended" : "script crashed";
@@ -157,6 +216,8 @@ function effectWord(effect: Effect): string {
       return `${effect.kill ? "KILL" : "TERM"}${effect.group ? " group" : ""}`;
     case "endAll":
       return `${effect.kill ? "KILL" : "TERM"} all`;
+    case "tellMain":
+      return `CMD gets ${effect.signal}`;
     case "take":
     case "give":
       return `${effect.kind} ${effect.mark}`;
@@ -176,18 +237,25 @@ function worthAWalk({ boot }: World): boolean {
   return boot.failures <= stageFailuresMax;
 }
 
-/** The exit code and another failure make no difference to what is done. */
+/** The exit code and another failure make no difference to what is done, nor do limits, scripts and
+ * failures to a main process. */
 function isShown({ boot }: World): boolean {
-  return boot.code === 0 && (boot.failures < 2 || boot.failures === stageFailuresMax - 1);
+  if (boot.code !== null) return false;
+  if (boot.main.phase === "none") return boot.failures < 2 || boot.failures === failuresLast;
+  if (boot.main.phase === "due") return boot.stage === 2 && boot.phase !== "run";
+  return boot.failures === 0 && boot.limitMs === null && boot.scriptPid === 0 && !boot.isLast;
 }
+
+const failuresLast = stageFailuresMax - 1;
 
 interface Walk {
   readonly worlds: ReadonlyMap<string, World>;
   readonly table: readonly string[];
 }
 
-function walk(role: Role): Walk {
-  const first = moved({ boot: newBoot(role), starting: false }, { kind: "begin" }).world;
+function walk(role: Role, terms: Terms): Walk {
+  const boot = newBoot(role, terms);
+  const first = moved({ boot, starting: null }, { kind: "begin" }).world;
   const worlds = new Map([[keyOf(first), first]]);
   const table: string[] = [];
   for (const world of worlds.values()) {
@@ -219,15 +287,29 @@ function comesToAnEnd(world: World, choose: (world: World) => Event | null): boo
   return false;
 }
 
-const walks = { machine: walk("machine"), container: walk("container") };
+const walks = {
+  machine: walk("machine", noTerms),
+  container: walk("container", noTerms),
+  "container with CMD": walk("container", withMain),
+};
 
-for (const role of ["machine", "container"] as const) {
+/** The answer to what is being started, or null. */
+function answer({ starting }: World): Event | null {
+  if (starting === "startAwait") return { kind: "awaitStarted", pid: awaitPid };
+  return starting === "startMain" ? { kind: "mainStarted", pid: mainPid } : null;
+}
+
+for (const role of ["machine", "container", "container with CMD"] as const) {
   const { worlds } = walks[role];
 
   test(`a ${role} whose stages end when they are told comes to its end`, () => {
     for (const world of worlds.values()) {
-      const asked = comesToAnEnd(world, ({ boot, starting }) => {
-        if (starting) return { kind: "stageStarted", pid, place: "", limitMs: null };
+      const asked = comesToAnEnd(world, (at) => {
+        const { boot, starting } = at;
+        const answered = answer(at);
+        if (answered !== null) return answered;
+        if (starting === "startStage")
+          return { kind: "stageStarted", pid, place: "", limitMs: null };
         if (boot.stage === 2 && boot.phase === "run")
           return { kind: "request", signal: "PWR", marks };
         if (boot.pid !== 0) return { kind: "stageEnded", ending: { code: 0 } };
@@ -242,9 +324,12 @@ for (const role of ["machine", "container"] as const) {
       const { stage, limitMs, phase } = world.boot;
       if (stage === 3 && limitMs === null && phase === "run" && !world.starting) continue;
       if (stage === 1 && role === "machine") continue;
-      const over = comesToAnEnd(world, ({ boot, starting }) => {
+      const over = comesToAnEnd(world, (at) => {
+        const { boot, starting } = at;
         const limitMs = boot.stage === 3 ? stage3LimitMs : null;
-        if (starting) return { kind: "stageStarted", pid, place: "", limitMs };
+        const answered = answer(at);
+        if (answered !== null) return answered;
+        if (starting === "startStage") return { kind: "stageStarted", pid, place: "", limitMs };
         if (boot.deadline !== null && boot.limitMs === null) return { kind: "timeout" };
         if (boot.stage === 3) return { kind: "timeout" };
         return { kind: "request", signal: "PWR", marks };
@@ -255,8 +340,11 @@ for (const role of ["machine", "container"] as const) {
 
   test(`a ${role} whose stages cannot be started comes to its end`, () => {
     for (const world of worlds.values()) {
-      const over = comesToAnEnd(world, ({ boot, starting }) => {
-        if (starting) return { kind: "stageFailed" };
+      const over = comesToAnEnd(world, (at) => {
+        const { boot, starting } = at;
+        const answered = answer(at);
+        if (answered !== null) return answered;
+        if (starting === "startStage") return { kind: "stageFailed" };
         if (boot.pid !== 0) return { kind: "stageEnded", ending: { code: 0 } };
         if (boot.stage === 2) return { kind: "request", signal: "PWR", marks };
         return { kind: "timeout" };
@@ -270,7 +358,7 @@ for (const role of ["machine", "container"] as const) {
 
 test("the transitions are those of test/golden/boot-transitions.txt", () => {
   const title = "Process 1, state by state: events -> state: effects";
-  const text = `${[title, ...walks.machine.table, ...walks.container.table].join("\n")}\n`;
+  const text = `${[title, ...Object.values(walks).flatMap(({ table }) => table)].join("\n")}\n`;
   if (process.env.UPDATE_GOLDEN !== undefined) fs.writeFileSync(golden, text);
   assert.equal(text, fs.readFileSync(golden, "utf8"));
 });

@@ -1,23 +1,20 @@
 // Process 1's decisions, one by one; boot-walk.test.ts has all of them together.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ctrlAltDel, isReplaced, parseLimit, step } from "../../src/core/boot.ts";
 import {
   type Boot,
-  ctrlAltDel,
   type Event,
-  isReplaced,
   newBoot,
   noteOf,
   notePending,
-  parseLimit,
   pendingIn,
   type Role,
-  step,
-} from "../../src/core/boot.ts";
+} from "../../src/core/boot-state.ts";
 import { stage3LimitMs, stageRetryMs, stageStopMs } from "../../src/core/limits.ts";
 import { errnos } from "../../src/core/message.ts";
 
-const none = { stopit: false, ctrlaltdel: false };
+const none = { stopit: false, ctrlaltdel: false, code: null };
 const begin: Event = { kind: "begin" };
 const timeout: Event = { kind: "timeout" };
 
@@ -145,7 +142,7 @@ test("stage 3 has a limit, which its message names", () => {
 });
 
 test("ctrlaltdel runs, and then CONT's question is asked", () => {
-  const pressed = request("INT", { stopit: false, ctrlaltdel: true });
+  const pressed = request("INT", { ...none, ctrlaltdel: true });
   const asked = after("machine", [...inTwo, pressed]);
   assert.deepEqual(asked.effects, ["say: ctrl-alt-del request...", "startScript"]);
   const runs = [...inTwo, pressed, { kind: "scriptStarted", pid: 9 } as const];
@@ -229,11 +226,13 @@ test("a machine hears busybox's halt, poweroff and reboot, but in stage 3", () =
 test("requests that were heard and not answered are in the note", () => {
   const { boot } = after("container", inTwo);
   const note = notePending(noteOf(boot), ["TERM", "RTMIN+3"]);
-  assert.equal(note, "2 run 2 0 0 TERM RTMIN+3");
+  assert.equal(note, "2 run 2 - 0 none 0 - TERM RTMIN+3");
   assert.deepEqual(pendingIn(note), ["TERM", "RTMIN+3"]);
   assert.deepEqual(pendingIn(noteOf(boot)), []);
   const all = ["CONT", "INT", "TERM", "QUIT", "PWR", "USR1", "USR2", "RTMIN+3"] as const;
-  const longest = noteOf({ ...boot, pid: 4194304, code: 111, scriptPid: 4194304 });
+  const main = { phase: "awaited", pid: 4194304, killAt: null } as const;
+  const told = { ...boot, main, isTold: true, code: 111 };
+  const longest = noteOf({ ...told, phase: "pause", pid: 4194304, scriptPid: 4194304 });
   assert.ok(notePending(longest, all).length <= 127);
 });
 
@@ -259,7 +258,7 @@ test("ctrlaltdel that cannot be started ends a container all the same", () => {
 });
 
 test("a container in stage 1 ends by INT, whatever ctrlaltdel there is", () => {
-  const pressed = request("INT", { stopit: false, ctrlaltdel: true });
+  const pressed = request("INT", { ...none, ctrlaltdel: true });
   const early = after("container", [begin, started(1), pressed]);
   assert.equal(early.effects.at(-1), "TERM group 1");
 });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import {
+  descendantsOf,
   isSpared,
   keyOf,
   listNames,
@@ -80,6 +81,19 @@ test("restOf(): all but process 1, the kernel's, zombies, the own session and an
     running(32, { parent: 21 }), // what self has started in a session of its own
   ];
   assert.deepEqual(pidsOf(restOf(all, 21)), [30, 32]);
+});
+
+test("restOf() an init that is not process 1: what descends from it", () => {
+  const all = [
+    running(10), // a bystander
+    running(20, { parent: 10, session: 20 }), // init
+    running(21, { parent: 20, session: 20 }),
+    running(22, { parent: 21 }),
+    running(30, { parent: 20, session: 30 }), // self
+    running(40, { parent: 20, isZombie: true }),
+  ];
+  assert.deepEqual(pidsOf(restOf(all, 30, 20)), [21, 22]);
+  assert.deepEqual(pidsOf(descendantsOf(all, 20)), [21, 22, 30]);
 });
 
 test("restOf() where parents go round in a circle, or cannot be seen", () => {

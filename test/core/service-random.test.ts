@@ -6,6 +6,7 @@ import { commands, type Letter, type Signal } from "../../src/core/commands.ts";
 import {
   deadline,
   type Event,
+  isLeaving,
   isOver,
   newService,
   nextOfPair,
@@ -63,6 +64,12 @@ class Kernel {
           assert.equal(effect.pid, this.pid, "a signal to a stranger");
           if (isEnd(effect.signal)) this.#doomed = true;
           break;
+        case "askKillAfter": {
+          assert.equal(effect.pid, this.pid, "a question about a stranger");
+          const ms = this.#random(2) === 0 ? null : this.#random(3000);
+          this.feed({ kind: "killAfter", pid: effect.pid, ms });
+          break;
+        }
         case "leave":
           assert.ok(isOver(this.service));
           break;
@@ -86,9 +93,9 @@ class Kernel {
   }
 
   #check(): void {
-    const { state, pid, due } = this.service;
+    const { state, pid, due, ending } = this.service;
     assert.ok(pid === 0 || pid === this.pid, "a pid that is nobody's");
-    assert.ok(state !== "run" || (pid > 0 && due === null));
+    assert.ok(state !== "run" || (pid > 0 && (due === null || ending)));
     assert.ok(state !== "down" || pid === 0);
     if (due !== null) assert.ok(due <= this.now + 5000, `due too late: ${due - this.now}`);
   }
@@ -97,7 +104,7 @@ class Kernel {
     if (this.pid === 0) return;
     this.pid = 0;
     const exit = { code: this.#random(256) - 1, status: this.#random(256) };
-    this.feed({ kind: "ended", exit });
+    this.feed({ kind: "ended", exit, essential: !this.calm && this.#random(20) === 0 });
   }
 
   endScript(): void {
@@ -165,7 +172,7 @@ function live(log: boolean, steps: number, from: number): number {
   for (let i = 0; i < steps; i++) {
     kernel.live();
     if (log && random(2000) === 0) kernel.feed({ kind: "retire" });
-    if (!isOver(kernel.service) && random(50) === 0 && kernel.service.want !== "exit") {
+    if (!isOver(kernel.service) && random(50) === 0 && !isLeaving(kernel.service)) {
       checkLastWord(kernel, (["u", "d", "o"] as const)[random(3)] ?? "u");
     }
     if (!isOver(kernel.service)) continue;

@@ -79,8 +79,9 @@ function afterCommand(world: World, letter: Letter, fair: Fair, startsMax: numbe
   return { told, ...settled(told, fair, startsMax) };
 }
 
+/** What ends for good, whatever it is told: a logger without input, an essential service. */
 function isRetired({ service }: World): boolean {
-  return service.log && service.want === "exit";
+  return (service.log && service.want === "exit") || service.want === "end";
 }
 
 test("no event that can come throws or breaks an invariant, in any state", (t) => {
@@ -151,6 +152,34 @@ test("after o as the last command it runs, or has run once", () => {
   }
 });
 
+test("a process that was told to end, and has a time for it, gets KILL once", () => {
+  let killed = 0;
+  forEachWorld(({ world }) => {
+    const { service } = world;
+    if (service.pid === 0 || service.due === null) return;
+    killed++;
+    const early = step(service, { kind: "timeout" }, service.due - 1);
+    assert.deepEqual(early, { service, effects: [] });
+    const next = step(service, { kind: "timeout" }, service.due);
+    assert.deepEqual(next.effects, [{ kind: "signal", pid: service.pid, signal: "KILL" }]);
+    assert.deepEqual(next.service, { ...service, due: null });
+  });
+  assert.ok(killed > 50, `${killed} states`);
+});
+
+test("an essential service that ended untold never starts again, and leaves", () => {
+  let lost = 0;
+  for (const fair of fairs) {
+    forEachWorld(({ world }) => {
+      if (world.service.want !== "end") return;
+      lost++;
+      const { world: end, starts } = settled(world, { ...fair, ends: true }, 99);
+      assert.ok(isOver(end.service) && starts === 0);
+    });
+  }
+  assert.ok(lost > 50, `${lost} states`);
+});
+
 // --- The table ----------------------------------------------------------------------------
 
 function describe(service: Service): string {
@@ -160,7 +189,8 @@ function describe(service: Service): string {
   if (paused) words.push("paused");
   if (ending) words.push(gotTerm ? "got TERM" : "ending");
   if (state !== "down" && startedAt === 0) words.push("young");
-  if (due !== null) words.push(due === 0 ? "due" : `due in ${due}`);
+  const what = pid > 0 ? "KILL" : "due";
+  if (due !== null) words.push(due === 0 ? what : `${what} in ${due}`);
   if (scripts.length > 0) {
     const names = scripts.map((script) => script.letter + (script.pid === pid ? "" : "-"));
     words.push(`[${names.join(" ")}]`);
@@ -176,6 +206,8 @@ function effectText(effect: Effect): string {
       return `control/${effect.letter}`;
     case "signal":
       return effect.signal;
+    case "askKillAfter":
+      return `timeout-${effect.state === "run" ? "kill" : "finish"}?`;
     default:
       return { startRun: "./run", startFinish: "./finish", leave: "leave" }[effect.kind];
   }

@@ -110,11 +110,12 @@ test("d in the pause ends it, and x leaves at once", () => {
   assert.deepEqual(after(pausing, [told("x")]).effects, [{ kind: "leave" }]);
 });
 
-test("d sends TERM and CONT, then asks control/d", () => {
+test("d sends TERM and CONT, asks how long it has, then control/d", () => {
   const first = after(running, [told("d"), noScript]);
   assert.deepEqual(first.effects.slice(1), [
     { kind: "signal", pid: 7, signal: "TERM" },
     { kind: "signal", pid: 7, signal: "CONT" },
+    { kind: "askKillAfter", pid: 7, state: "run" },
     { kind: "startScript", letter: "d" },
   ]);
   assert.equal(first.service.gotTerm, true);
@@ -264,6 +265,85 @@ test("a flood of commands behind a script that hangs is bounded, the last ones c
   );
   assert.deepEqual(signalsOf(life).slice(-2), ["STOP", "CONT"]);
   assert.equal(life.service.scripts.length, 0);
+});
+
+const limit: Event = { kind: "killAfter", pid: 7, ms: 500 };
+const kill: Effect = { kind: "signal", pid: 7, signal: "KILL" };
+
+test("what was told to end and is still there when its time is up is killed, once", () => {
+  for (const script of [noScript, scriptOk]) {
+    const doomed: Service = after(running, [told("d"), script, limit]).service;
+    assert.equal(deadline(doomed), start + 500);
+    assert.deepEqual(after(doomed, [timeout], start + 499).effects, []);
+    const { effects, service } = after(doomed, [timeout], start + 500);
+    assert.deepEqual([effects, deadline(service)], [[kill], null]);
+  }
+});
+
+test("a second word to end does not put KILL off, and KILL by hand takes its place", () => {
+  const asked = after(running, [told("t"), noScript, limit]).service;
+  const again = after(asked, [told("t"), noScript, limit], start + 400).service;
+  assert.equal(deadline(again), start + 500);
+  assert.equal(deadline(after(again, [told("k"), noScript], start + 400).service), null);
+});
+
+test("KILL is due to one process alone: not to the finish, nor to the next run", () => {
+  const asked = after(running, [told("t"), noScript, limit]).service;
+  const finishing = after(asked, [ended, { kind: "started", pid: 8 }], later);
+  assert.deepEqual(finishing.effects.at(-1), { kind: "askKillAfter", pid: 8, state: "finish" });
+  assert.equal(deadline(finishing.service), null);
+  assert.equal(after(finishing.service, [limit], later).service.due, null);
+  const next = after(asked, [ended, noFinish, timeout, noScript, started], later).service;
+  assert.deepEqual([next.state, next.due], ["run", null]);
+});
+
+test("a finish has the time that its file says, and k ends it earlier", () => {
+  const finishing = after(running, [ended, { kind: "started", pid: 7 }, limit]).service;
+  const late = after(finishing, [timeout], start + 500);
+  assert.deepEqual([late.effects, late.service.state], [[kill], "finish"]);
+  const early = after(finishing, [told("k")]);
+  assert.deepEqual([early.effects, early.service.due], [[kill], null]);
+});
+
+test("a logger is asked for no time, and what was taken over on its way out is", () => {
+  assert.ok(after(logging, [told("t")]).effects.every(({ kind }) => kind === "signal"));
+  for (const [state, gotTerm, asks] of [
+    ["run", true, true],
+    ["run", false, false],
+    ["finish", false, true],
+  ] as const) {
+    const event: Event = { kind: "adopted", state, pid: 7, want: "up", paused: false, gotTerm };
+    const { effects } = after(newService(false), [event]);
+    assert.deepEqual(effects, asks ? [{ kind: "askKillAfter", pid: 7, state }] : []);
+  }
+});
+
+const lost: Event = { kind: "ended", exit, essential: true };
+
+test("an essential service that ends by itself runs its finish, and leaves", () => {
+  for (const words of [[], [told("o")], [told("h"), noScript]]) {
+    const { service, effects } = after(running, [...words, lost]);
+    assert.deepEqual([service.want, effects.at(-1)], ["end", { kind: "startFinish", exit }]);
+    assert.deepEqual(after(service, [told("u"), noFinish]).effects, [{ kind: "leave" }]);
+  }
+});
+
+test("an essential service that was told to end goes on as any other", () => {
+  for (const letter of ["d", "t", "k"] as const) {
+    const want = letter === "d" ? "down" : "up";
+    for (const script of [[], [noScript], [scriptOk]]) {
+      const { service } = after(running, [told(letter), ...script, lost]);
+      assert.equal(service.want, want, letter);
+    }
+  }
+  assert.equal(after(running, [told("x"), lost]).service.want, "exit");
+});
+
+test("an essential service that cannot be started has ended", () => {
+  const event: Event = { kind: "startFailed", cause: "exec", essential: true };
+  const { service, effects } = after(newService(false), [...begun, noScript, event]);
+  assert.equal(service.want, "end");
+  assert.deepEqual(effects.at(-1), { kind: "startFinish", exit: { code: 111, status: 0 } });
 });
 
 test("every letter's want is what becomes of the service", () => {

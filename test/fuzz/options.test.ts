@@ -6,7 +6,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import * as fs from "node:fs";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
-import { allNames } from "../../src/applets.ts";
+import { linkedNames } from "../../src/applets.ts";
 import { playRounds, type Random } from "../fuzz.ts";
 import { bin, deadlineMs, inTime, root, tempDir } from "../harness.ts";
 import { inNamespaces } from "../namespace.ts";
@@ -59,7 +59,7 @@ class World {
   #wake = (): void => {};
 
   constructor(t: TestContext, runner: string) {
-    const names = allNames().map(([name]) => name);
+    const names = linkedNames().map(([name]) => name);
     const own = process.geteuid?.() === 0 ? [] : ["--user", "--map-root-user"];
     const spaces = ["--pid", "--mount", "--net", "--uts", "--ipc", "--fork", "--kill-child"];
     const set = [tempDir(t), fs.realpathSync(bin("trinit")), names.join(" "), runner];
@@ -113,7 +113,7 @@ const commands = ["true", "cat", "./s", "./n", "sh", "env"];
 const verbs = "status up down once start stop restart check exit force-stop shutdown s D X";
 const words = "help info install stage killall --version --resumed --init now +1 --json";
 const notes = ["2 run 5 0 0", "3 over 0", "1 pause", "9 kill x", "2 stop 4194304 1 7 CONT INT", ""];
-const names = allNames().map(([name]) => name);
+const names = linkedNames().map(([name]) => name);
 const letters = "tvr:R:l:b:LPw:Vu:U:e:/:C:n:m:d:o:p:f:c:s:a:012NXxhk";
 
 /** The letters of those who take options as getopt has it; a wrong one is the usage, and this. */
@@ -167,7 +167,7 @@ function calledAs(random: Random, name: string): string {
 
 function makeArgv(random: Random, name: string): string[] {
   if (random.once(60)) return []; // which the kernel makes one empty string
-  const program = allNames().find(([known]) => known === name)?.[1] ?? name;
+  const program = linkedNames().find(([known]) => known === name)?.[1] ?? name;
   const known = (strict[name] ?? strict[program])?.[0] ?? letters;
   const argv = [random.once(30) ? value(random) : calledAs(random, name)];
   for (let i = random.below(5); i > 0; i--) {
@@ -214,7 +214,7 @@ function check(job: Job, name: string, { status, output }: Answer): void {
   if (isChained(job.argv)) return; // a limit, or the program that it became
   assert.equal(signal, 0, `signal ${signal}: ${output}`);
   const code = status >> 8;
-  const program = allNames().find(([known]) => known === name)?.[1] ?? name;
+  const program = linkedNames().find(([known]) => known === name)?.[1] ?? name;
   if (job.isFirst || job.argv.length === 0 || path.basename(job.argv[0] ?? "") !== name) return;
   const expected = codes[program];
   if (expected !== undefined) assert.ok(expected.includes(code), `exit ${code}: ${output}`);

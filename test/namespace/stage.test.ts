@@ -37,17 +37,21 @@ test("stage 1 of a container mounts nothing", inNamespaces, async (t) => {
   assert.deepEqual([code, stdout], [0, ""]);
 });
 
-test("stage 2 is runsvdir -P, of $SVDIR, which it makes", inNamespaces, async (t) => {
-  const env = { SVDIR: "/run/a/b" };
-  const inside = await startNamespace(t, { pid1: ["init"], runit: {}, env });
-  const { stdout } = await inside.run(
-    ...["sh", "-c", "until pgrep -x runsvdir; do sleep 0.02; done; ls -d /run/a/b"],
-  );
-  const [pid, directory] = stdout.split("\n");
-  assert.equal(directory, "/run/a/b");
-  const title = await inside.run("cat", `/proc/${pid}/cmdline`);
-  assert.equal(title.stdout, "runsvdir\0-P\0/run/a/b\0");
-});
+test(
+  "differs, container-log: stage 2 is runsvdir -P -o prefix, of $SVDIR, which it makes",
+  inNamespaces,
+  async (t) => {
+    const env = { SVDIR: "/run/a/b" };
+    const inside = await startNamespace(t, { pid1: ["init"], runit: {}, env });
+    const { stdout } = await inside.run(
+      ...["sh", "-c", "until pgrep -x runsvdir; do sleep 0.02; done; ls -d /run/a/b"],
+    );
+    const [pid, directory] = stdout.split("\n");
+    assert.equal(directory, "/run/a/b");
+    const title = await inside.run("cat", `/proc/${pid}/cmdline`);
+    assert.equal(title.stdout, "runsvdir\0-P\0-o\0prefix\0/run/a/b\0");
+  },
+);
 
 test("stage 3 kills a service that outlives SVWAIT, and says so", inNamespaces, async (t) => {
   const deaf = { "run!": "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 0.02; done\n" };

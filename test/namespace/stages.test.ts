@@ -44,7 +44,8 @@ test("boots to running services, and TERM ends all in order", inNamespaces, asyn
 test("a service has the environment of the container", inNamespaces, async (t) => {
   const services = { web: service("web", 'echo "$COLOUR" >/run/colour') };
   const inside = await boot(t, services, { COLOUR: "green" });
-  const colour = await inside.run("cat", "/run/colour");
+  const wait = "until [ -s /run/colour ]; do sleep 0.02; done; cat /run/colour";
+  const colour = await inside.run("sh", "-c", wait);
   assert.equal(colour.stdout, "green\n");
 });
 

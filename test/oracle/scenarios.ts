@@ -81,7 +81,7 @@ function masked(text: string, directory: string, bins: string): string {
     .replace(/\) \d+s\b/g, ") Ns")
     .replace(/\b(pipe|socket):\[\d+\]/g, "$1:[N]")
     .replace(/@4[0-9a-f]{23}/g, "@STAMP")
-    .replace(/ \[-(?:C dir|L|L file|r n)\]/g, ""); // options that are ours, in the usage
+    .replace(/ \[-(?:C dir|L|L file|o format|r n)\]/g, ""); // options that are ours, in the usage
 }
 
 /** All that there was to see, in one text. */

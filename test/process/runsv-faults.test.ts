@@ -96,6 +96,8 @@ describe("faults", { concurrency: true }, () => {
     "startScript",
     "scriptEnded",
     "signal",
+    "askKillAfter",
+    "killAfter",
     "ended",
     "startFinish",
     "startFailed",

@@ -77,6 +77,8 @@ for (const [way, BASH_COMPLETION] of Object.entries(ways)) {
       assert.equal(await shell.tab(other), other);
     }
     assert.equal(await shell.tab("trinit sv stat"), "trinit sv status ");
+    assert.equal(await shell.tab("trinit entrypoint --dr"), "trinit entrypoint --drain ");
+    assert.equal(await shell.tab("trinit entrypoint --log j"), "trinit entrypoint --log json ");
     assert.equal(await shell.all("trinit sv -v up w"), "trinit sv -v up web www ");
     assert.equal(await shell.tab("trinit sv up getty@t"), "trinit sv up getty@tty1 ");
     if (way === "with") assert.equal(await shell.tab("sudo sv up web d"), "sudo sv up web db ");

@@ -83,6 +83,7 @@ test("a key pressed quotes what needs it", async (t) => {
     ["sv up 'my s", "sv up 'my service' "],
     ["sv up it", "sv up it\\'s "],
     ["trinit sv up get", "trinit sv up getty@tty1 "],
+    ["trinit entrypoint --dr", "trinit entrypoint --drain "],
   ] as const) {
     assert.equal(await shell.tab(typed), whole);
   }

@@ -60,6 +60,8 @@ test("paths, options behind words, and what trinit hands on to sv", async (t) =>
   }
   assert.equal(await shell.tab("trinit --v"), "trinit --version ");
   assert.equal(await shell.tab("trinit sv stat"), "trinit sv status ");
+  assert.equal(await shell.tab("trinit entrypoint --dr"), "trinit entrypoint --drain ");
+  assert.equal(await shell.tab("trinit entrypoint -g sv stat"), "trinit entrypoint -g sv status ");
   assert.equal(await shell.all("trinit sv -v up w"), "trinit sv -v up web www ");
   assert.equal(await shell.all("trinit stage "), "trinit stage 1 2 3 ");
   assert.equal(await shell.tab("trinit help runsvd"), "trinit help runsvdir ");

@@ -1,0 +1,160 @@
+// entrypoint: what a container starts. With services, or stages of its own, it becomes init; with a
+// command alone it stays: forwards signals to it, reaps what is left to us, and ends with its exit
+// code. host.c calls it for `trinit entrypoint`, and for process 1 with words that are not ours.
+import { isElsewhere, placesOf } from "../core/chpst.ts";
+import { signals } from "../core/commands.ts";
+import { type Entrypoint, parseEntrypoint, usage } from "../core/entrypoint.ts";
+import { type Errno, errnos, reason } from "../core/message.ts";
+import { serviceNames, servicesDirectory } from "../core/scan.ts";
+import { signalNumber } from "../core/signals.ts";
+import {
+  exitCode,
+  forwarded,
+  forwardedSignals,
+  isStop,
+  isTerminalStop,
+  noServices,
+  nothingToRun,
+  notStarted,
+  say,
+  systemFailed,
+  wrongCall,
+} from "../core/single.ts";
+import type { Millis } from "../core/time.ts";
+import { type Outcome, openSignals, readSignals, runTurns } from "../sys/loop.ts";
+import { complain, isDirectory, writeAll } from "../sys/posix.ts";
+import { stageDirectory } from "./init-files.ts";
+
+interface Single {
+  readonly asked: Entrypoint;
+  /** The command's. */
+  readonly pid: number;
+  readonly signalFd: number;
+  readonly isFirst: boolean;
+  /** More have ended than one turn reaps. */
+  crowded: boolean;
+}
+
+export function main(argv: readonly string[]): Outcome {
+  const args = argv.slice(1);
+  if (args[0] === "--help" || args[0] === "-h") {
+    writeAll(1, `${usage}\n`, "stdout");
+    return 0;
+  }
+  const asked = parseEntrypoint(args);
+  if (typeof asked === "string") {
+    complain(`${say("fatal", asked)}\n${usage}`);
+    return wrongCall;
+  }
+  const directory = asked.serviceDirectory ?? (sys.getenv("SVDIR") || servicesDirectory);
+  if (hasStages() || hasServices(directory)) return becomeInit(args);
+  if (asked.command.length === 0) {
+    complain(nothingToRun(directory, "fatal"));
+    return wrongCall;
+  }
+  if (asked.serviceDirectory !== null) complain(noServices(directory));
+  return runAlone(asked);
+}
+
+function hasStages(): boolean {
+  return ["1", "2"].some((stage) => typeof sys.stat(`${stageDirectory}/${stage}`) !== "number");
+}
+
+function hasServices(directory: string): boolean {
+  const listing = sys.readdir(directory);
+  if (typeof listing === "number") return false;
+  return serviceNames(listing).some((name) => {
+    const stat = sys.stat(`${directory}/${name}`);
+    return typeof stat !== "number" && isDirectory(stat);
+  });
+}
+
+/** Returns only when it cannot. */
+function becomeInit(args: readonly string[]): number {
+  const failure = sys.become(["init", "--entrypoint", ...args]);
+  complain(say("fatal", "unable to become init", reason(-failure)));
+  return systemFailed;
+}
+
+// --- One process -----------------------------------------------------------------------------
+
+function runAlone(asked: Entrypoint): Outcome {
+  sys.subreaper(); // where it fails, orphans are those of who started us
+  if (asked.parentDeath !== null) sys.parentdeath(asked.parentDeath);
+  const mine = [signals.CHLD, signalNumber("TTIN") ?? 0, signalNumber("TTOU") ?? 0];
+  const signalFd = openSignals([...forwardedSignals(), ...mine], true);
+  const started = startCommand(asked.command);
+  if (typeof started !== "number") {
+    complain(started.line);
+    return started.code;
+  }
+  tell(asked, `${asked.command[0]} has pid ${started}`);
+  const isFirst = sys.getpid() === 1;
+  const state: Single = { asked, pid: started, signalFd, isFirst, crowded: true };
+  return runTurns({ who: "trinit", state, fds: descriptors, deadline: nextDeadline, turn });
+}
+
+/** Its pid, or what to say and to end with. A file that is there is tried alone: each try is a
+ * process. */
+export function startCommand(command: readonly string[]): number | ReturnType<typeof notStarted> {
+  const [program = ""] = command;
+  let failure: readonly [Errno, string] = [errnos.ENOENT, "execve"];
+  let isThere = false;
+  for (const path of placesOf(program, sys.getenv("PATH"))) {
+    const stat = sys.stat(path);
+    if (stat === -errnos.ENOENT || stat === -errnos.ENOTDIR) continue;
+    const spec = { path, argv: command, cwd: null, fds: [], birth: null, foreground: true };
+    const result = sys.spawn(spec);
+    if (typeof result === "number") return result;
+    failure = result;
+    isThere = true;
+    if (result[1] !== "execve" || !isElsewhere(result[0])) break;
+  }
+  return notStarted(program, failure[0], failure[1], isThere);
+}
+
+function tell({ isVerbose }: Entrypoint, text: string): void {
+  if (isVerbose) complain(`trinit: ${text}`);
+}
+
+function descriptors({ signalFd }: Single): readonly number[] {
+  return [signalFd];
+}
+
+function nextDeadline({ crowded }: Single): Millis | null {
+  return crowded ? sys.monotonic() : null;
+}
+
+/** Signals are read before anything is reaped: while the command is not, its pid is nobody else's,
+ * and what ends in between has its signal still to come. */
+function turn(single: Single): number | null {
+  for (const number of readSignals(single.signalFd)) forward(single, number);
+  const seen = single.isFirst ? null : lookAt(single);
+  const [more, , reaped] = sys.reapall([single.pid]);
+  single.crowded = more === 1;
+  const status = seen ?? reaped;
+  if (status === undefined) return null;
+  sys.foreground(single.pid, 0); // a shell that started us takes it anyway, a script does not
+  tell(single.asked, `${single.pid} has ended with status ${status}`);
+  return exitCode(status, single.asked.success);
+}
+
+function forward({ asked, pid }: Single, number: number): void {
+  const signal = forwarded(asked, number);
+  if (signal === 0) return;
+  if (number === signals.CONT) sys.foreground(0, pid); // `fg` has given it to us
+  tell(asked, `signal ${number}: ${signal} to ${asked.isGroup ? "the group of " : ""}${pid}`);
+  const failure = sys.kill(asked.isGroup ? -pid : pid, signal);
+  if (failure < 0 && failure !== -errnos.ESRCH) {
+    complain(say("warning", `unable to send signal ${signal} to ${pid}`, reason(-failure)));
+  }
+}
+
+/** The status of a command that has ended; one that its terminal has stopped stops us, too, or the
+ * shell that waits for us would wait for ever. Nobody waits so for process 1. */
+function lookAt({ pid }: Single): number | null {
+  const seen = sys.waitpid(pid, sys.WNOHANG | sys.WUNTRACED);
+  if (seen === null || typeof seen === "number") return null;
+  if (isTerminalStop(seen[1])) sys.kill(sys.getpid(), signals.STOP);
+  return isStop(seen[1]) ? null : seen[1];
+}

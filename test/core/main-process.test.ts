@@ -1,0 +1,128 @@
+// The main process of a container with services: when it starts, what it is told, and which exit
+// code the container has, as core/boot.ts decides it; boot-walk.test.ts has all of it together.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { step } from "../../src/core/boot.ts";
+import { type Boot, type Ending, type Event, newBoot } from "../../src/core/boot-state.ts";
+import { exitCodeOf } from "../../src/core/main-process.ts";
+
+const terms = { hasMain: true, drainMs: 0, killAfterMs: 7000, success: [143] };
+const marks = { stopit: false, ctrlaltdel: false, code: null };
+const stageStarted = (pid: number): Event => ({
+  kind: "stageStarted",
+  pid,
+  place: "",
+  limitMs: null,
+});
+const stageEnded = (code: number, asked: number | null = null): Event => ({
+  kind: "stageEnded",
+  ending: { code },
+  asked,
+});
+const term: Event = { kind: "request", signal: "TERM", marks };
+const mainEnded = (ending: Ending | null): Event => ({ kind: "mainEnded", ending });
+
+const awaits: readonly Event[] = [
+  { kind: "begin" },
+  stageStarted(1),
+  stageEnded(0),
+  stageStarted(2),
+  { kind: "awaitStarted", pid: 8 },
+];
+const runs: readonly Event[] = [...awaits, { kind: "awaitEnded" }, { kind: "mainStarted", pid: 9 }];
+const end: readonly Event[] = [stageEnded(0), stageStarted(3), stageEnded(0)];
+
+/** The state after the events, and what was done for the last of them. */
+function after(events: readonly Event[], boot = newBoot("container", terms)) {
+  let at: { boot: Boot; effects: readonly { kind: string }[] } = { boot, effects: [] };
+  for (const event of events) at = step(at.boot, event, 0);
+  const effects = at.effects.filter(({ kind }) => kind !== "say" && kind !== "remember");
+  return { boot: at.boot, effects };
+}
+
+function codeAfter(events: readonly Event[], asked: number | null = null): number {
+  const { boot } = after(events);
+  assert.equal(boot.phase, "over");
+  return exitCodeOf(boot, asked);
+}
+
+test("it starts once the services are up, the first time that stage 2 runs", () => {
+  assert.deepEqual(after(awaits.slice(0, -1)).effects, [{ kind: "startAwait" }]);
+  assert.deepEqual(after([...awaits, { kind: "awaitEnded" }]).effects, [{ kind: "startMain" }]);
+  const again = [stageEnded(111), { kind: "timeout" } as const, stageStarted(4)];
+  assert.deepEqual(after([...runs, ...again]).effects, []);
+});
+
+test("its end is the container's, with its code", () => {
+  for (let code = 0; code < 256; code++) {
+    const expected = code === 143 ? 0 : code;
+    assert.equal(codeAfter([...runs, mainEnded({ code }), ...end]), expected);
+  }
+  for (let signal = 1; signal <= 64; signal++) {
+    const expected = signal === 15 ? 0 : 128 + signal;
+    assert.equal(codeAfter([...runs, mainEnded({ signal }), ...end]), expected);
+  }
+  assert.equal(codeAfter([...runs, mainEnded(null), ...end]), 111);
+});
+
+test("told to end, all are told at once, and its code is the container's", () => {
+  assert.deepEqual(after([...runs, term]).effects, [
+    { kind: "take", mark: "stopit" },
+    { kind: "tellMain", pid: 9, signal: 15 },
+    { kind: "signal", pid: 2, group: false, kill: false },
+  ]);
+  assert.equal(codeAfter([...runs, term, mainEnded({ code: 3 }), ...end]), 3);
+});
+
+test("the first cause has the exit code", () => {
+  const left = { ...marks, stopit: true, code: 9 };
+  const asked: Event = { kind: "request", signal: "CONT", marks: left };
+  assert.equal(codeAfter([...runs, asked, mainEnded({ code: 3 }), ...end]), 9);
+  const lost = [stageEnded(0, 5), mainEnded({ code: 3 }), stageStarted(3), stageEnded(0)];
+  assert.equal(codeAfter([...runs, ...lost]), 5);
+  const told = [term, stageEnded(0, 5), mainEnded({ code: 3 }), stageStarted(3), stageEnded(0)];
+  assert.equal(codeAfter([...runs, ...told], 6), 3);
+  assert.equal(codeAfter([...runs, mainEnded({ code: 3 }), stageEnded(0, 5), ...end.slice(1)]), 3);
+});
+
+test("stage 3 is over, and it is waited for, and killed", () => {
+  const waits = [...runs, term, ...end];
+  assert.equal(after(waits).boot.phase, "main");
+  assert.deepEqual(after([...waits, mainEnded({ code: 3 })]).effects, [{ kind: "leave" }]);
+  const kill = { kind: "tellMain", pid: 9, signal: 9 };
+  assert.deepEqual(after([...waits, { kind: "timeout" }]).effects, [kill]);
+  const stuck: readonly Event[] = [...waits, { kind: "timeout" }, { kind: "timeout" }];
+  assert.deepEqual(after(stuck).effects, [{ kind: "leave" }]);
+  assert.equal(codeAfter(stuck), 137);
+});
+
+test("told again, everything is killed; in the delay, that ends", () => {
+  assert.deepEqual(after([...runs, term, term]).effects, [{ kind: "leave" }]);
+  assert.equal(codeAfter([...runs, term, term]), 137);
+  const slow = newBoot("container", { ...terms, drainMs: 500 });
+  const delayed = after([...runs, term], slow);
+  assert.deepEqual([delayed.boot.phase, delayed.boot.deadline], ["delay", 500]);
+  assert.deepEqual(delayed.effects, [{ kind: "take", mark: "stopit" }]);
+  const last = after([...runs, term, term], slow).effects.at(-1);
+  assert.deepEqual(last, { kind: "signal", pid: 2, group: false, kill: false });
+});
+
+test("told to end before it runs, it never does", () => {
+  const { effects, boot } = after([...awaits, term]);
+  assert.deepEqual(effects.slice(1), [
+    { kind: "signal", pid: 8, group: true, kill: true },
+    { kind: "signal", pid: 2, group: false, kill: false },
+  ]);
+  assert.deepEqual([boot.main.phase, boot.code], ["over", 0]);
+});
+
+test("a successor does what was about to be done for it", () => {
+  const resume = (note: string) => after([{ kind: "resume", note, limitMs: null }]);
+  assert.deepEqual(resume("2 run 7 - 0 due 0 -").effects, [{ kind: "startAwait" }]);
+  assert.deepEqual(resume("2 run 7 - 0 awaited 0 -").effects, [{ kind: "startAwait" }]);
+  assert.deepEqual(resume("2 run 7 - 0 run 0 -").effects, [{ kind: "startMain" }]);
+  assert.deepEqual(resume("2 run 7 - 0 run 9 -").effects, []);
+  const told = resume("2 stop 7 - 0 told 9 told").boot;
+  assert.deepEqual([told.main.killAt, told.isTold], [7000, true]);
+  assert.equal(resume("3 main 0 - 0 told 9 told").boot.phase, "main");
+});
