@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import path from "node:path";
 import { before, test } from "node:test";
-import { inEngine, podman, runContainer, startContainer } from "../container.ts";
+import { inEngine, makeImage, podman, runContainer, startContainer } from "../container.ts";
 import { build } from "../container-base.ts";
 import { tempDir } from "../harness.ts";
 
@@ -39,9 +39,10 @@ test("the image runs a command, and exits as it does", inEngine, async (t) => {
 
 test("another image takes the executable in three lines", inEngine, async (t) => {
   const context = tempDir(t);
+  const other = await makeImage(t);
   fs.writeFileSync(
     path.join(context, "Dockerfile"),
-    `FROM localhost/base
+    `FROM ${other}
 COPY --from=${image} /trinit /usr/local/bin/
 RUN ["/usr/local/bin/trinit", "install", "/usr/local/bin"]
 ENTRYPOINT ["trinit", "entrypoint"]
