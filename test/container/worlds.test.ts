@@ -32,8 +32,11 @@ for (const [world, flags] of Object.entries(worlds)) {
 }
 
 test("what a command leaves behind is reaped with --init", inEngine, async (t) => {
-  const orphans = `for i in 1 2 3 4 5; do (sleep 0.01 &); done
-    while grep -qs '^Name:.sleep' /proc/[0-9]*/status; do :; done`; // zombies have a name, too
+  const orphans = `for i in 1 2 3 4 5; do (sleep 600 &); done
+    sleeping() { grep -ls '^Name:.sleep' /proc/[0-9]*/status | wc -l; } # zombies, too
+    until [ $(sleeping) = 5 ]; do :; done
+    killall sleep
+    until [ $(sleeping) = 0 ]; do :; done`;
   const { code } = await runContainer(t, { flags: ["--init"], args: ["sh", "-c", orphans] });
   assert.equal(code, 0);
 });
