@@ -73,9 +73,10 @@ _trinit() {
 	case ${COMP_WORDS[1]}:$COMP_CWORD in
 	help:2) _trinit_offer @NAMES@ ;;
 	stage:2) _trinit_offer 1 2 3 ;;
+	down:2) _trinit_offer -l ;;
 	killall:2) _trinit_offer -w ;;
 	shadow:2) compopt -o dirnames ;;
-	help:* | stage:* | killall:* | info:* | bootchart:* | shadow:* | --version:*) ;;
+	help:* | stage:* | down:* | killall:* | info:* | bootchart:* | shadow:* | --version:*) ;;
 	install:*)
 		[[ $current == -* ]] && _trinit_offer --init --share
 		compopt -o dirnames

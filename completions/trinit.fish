@@ -24,7 +24,7 @@ end
 
 function __trinit_after_name
     not __trinit_after
-    and not __trinit_after help info install stage killall bootchart shadow --version
+    and not __trinit_after help info install stage await down killall bootchart shadow --version
 end
 
 complete -c trinit -f
@@ -37,5 +37,6 @@ complete -c trinit -n '__trinit_after install' -a '(__fish_complete_directories)
 complete -c trinit -n '__trinit_after entrypoint' -a '(__trinit_entrypoint)'
 complete -c trinit -n '__trinit_after shadow' -a '(__fish_complete_directories)'
 complete -c trinit -n '__trinit_after stage' -a '1 2 3'
+complete -c trinit -n '__trinit_after down' -s l -d 'those that others need, too'
 complete -c trinit -n '__trinit_after killall' -s w -x -d 'KILL what is left after so many seconds'
 complete -c trinit -n __trinit_after_name -a '(__fish_complete_subcommand)'

@@ -1,7 +1,7 @@
 // Builds what is stale, then runs tests: `tsx scripts/test.ts core process` those of test/core,
 // with those of the tree itself, and of test/process; `tsx scripts/test.ts test/core/args.test.ts`
 // one file. With TRINIT_BIN=dist/asan/bin the processes under test are another build's, which is
-// not made here.
+// not made here; the tier shell, which is about stages/, sv/ and completions, has no need of it.
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { finished } from "node:stream/promises";

@@ -64,6 +64,7 @@ export const subcommands = {
   install: "install the programs into a directory",
   stage: "do what a stage has to do at least",
   await: "wait until all services are up",
+  down: "bring all services down, in stage 3",
   killall: "end everything, in stage 3",
   bootchart: "draw what started when, as SVG",
   shadow: "make a service directory that can be written of one that cannot",

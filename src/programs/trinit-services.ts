@@ -111,30 +111,21 @@ interface Ending {
   isKilled: boolean;
 }
 
-/** Every service down, and those last that others need to the end. The supervisors that only wait
- * for a logger are left, with `all` they are waited for, too. */
-export function stopServices(seconds: number, all: boolean): void {
-  const until = sys.monotonic() + seconds * 1000;
+/** Every service down but those that others need to the end, or `withLast` all there are. The
+ * supervisors that only wait for a logger are left, with `all` they are waited for, too. */
+export function stopServices(until: Millis, withLast: boolean, all: boolean): void {
   const supervised = servicePaths(services()).filter(isSupervised);
-  const isLast = (path: string): boolean => has(`${path}/last`);
-  const last = supervised.filter(isLast);
-  stopThese(
-    supervised.filter((path) => !isLast(path)),
-    until,
-    all,
-  );
-  if (last.length > 0) stopThese(last, Math.max(until, sys.monotonic() + 1000), all);
-}
-
-function stopThese(paths: readonly string[], until: Millis, all: boolean): void {
+  const paths = withLast ? supervised : supervised.filter((path) => !has(`${path}/last`));
   let left = paths.flatMap((path) => tellToExit(path, until));
+  let look: Millis = 0; // nobody tells of those that are not among the first, or are killed late
   while (left.length > 0) {
-    left = left.filter((service) => !isOver(service));
-    const [first] = left;
-    if (first === undefined || (!all && left.every(isLogging))) break;
-    const look = left.reduce((soonest, one) => Math.min(soonest, one.until), first.until);
     const oks = left.slice(0, restWatched).map(({ ok }) => ok);
-    waitReady(oks, Math.min(look, sys.monotonic() + restLookMs)); // nobody tells of the others
+    const ready = waitReady(oks, look);
+    const isLook = sys.monotonic() >= look;
+    left = left.filter((one) => !((isLook || ready.includes(one.ok)) && isOver(one)));
+    if (!isLook) continue;
+    if (!all && left.every(isLogging)) break;
+    look = sys.monotonic() + restLookMs;
   }
   for (const { ok } of left) close(ok);
 }

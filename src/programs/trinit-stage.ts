@@ -17,6 +17,7 @@ import {
   swapPaths,
   unmountOrder,
 } from "../core/mounts.ts";
+import type { Millis } from "../core/time.ts";
 import { close, complain } from "../sys/posix.ts";
 import { endRest, findEnding, waitForMain, whyNotUnderInit } from "./trinit-killall.ts";
 import { services, stopServices } from "./trinit-services.ts";
@@ -133,10 +134,11 @@ function makeReadOnly(target: string, isLast = false): boolean {
 /** Nothing runs any more and all is on the disk. Where this is not init's stage 3, it ends at what
  * harms nobody else. */
 function end(): number {
-  const given = leadingNumber(sys.getenv("SVWAIT") ?? "");
   const init = findEnding();
   const isHere = typeof init === "number";
-  stopServices(given ?? (isMachine() ? stopSeconds : stopContainerSeconds), !isHere);
+  const until = stopsAt();
+  stopServices(until, false, !isHere);
+  stopServices(Math.max(until, sys.monotonic() + 1000), true, !isHere);
   waitForMain();
   if (!isHere) {
     complain(`trinit: stage 3 ends with the services, since ${init}`);
@@ -144,6 +146,20 @@ function end(): number {
   }
   endRest(isMachine() ? restSeconds : restContainerSeconds, init);
   if (isMachine()) unmountAll();
+  return 0;
+}
+
+/** How long services have that say nothing of it themselves. */
+function stopsAt(): Millis {
+  const given = leadingNumber(sys.getenv("SVWAIT") ?? "");
+  const seconds = given ?? (isMachine() ? stopSeconds : stopContainerSeconds);
+  return sys.monotonic() + seconds * 1000;
+}
+
+/** `trinit down [-l]`; null: a wrong call. */
+export function down([option, ...others]: readonly string[]): number | null {
+  if (others.length > 0 || (option ?? "-l") !== "-l") return null;
+  stopServices(stopsAt(), option !== undefined, typeof findEnding() !== "number");
   return 0;
 }
 

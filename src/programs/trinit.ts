@@ -10,11 +10,11 @@ import { bootchart } from "./trinit-bootchart.ts";
 import { install } from "./trinit-install.ts";
 import { killall } from "./trinit-killall.ts";
 import { awaitServices } from "./trinit-services.ts";
-import { stage } from "./trinit-stage.ts";
+import { down, stage } from "./trinit-stage.ts";
 
 export const usage = `usage: trinit help [name] | info | --version | name [args]
        trinit install [--init] [--share dir] dir | stage 1|2|3 | await seconds
-       trinit killall [-w seconds] | bootchart | shadow dir`;
+       trinit down [-l] | killall [-w seconds] | bootchart | shadow dir`;
 
 const self = "/proc/self/exe";
 const wrongCall = 100;
@@ -88,6 +88,8 @@ function run(argv: readonly string[]): number | null {
       return stage(argv.slice(1));
     case "await":
       return awaited(argv.slice(2));
+    case "down":
+      return down(argv.slice(2));
     case "killall":
       return killall(argv.slice(1));
     case "bootchart":

@@ -16,7 +16,7 @@ function namedBy(text: string): string[] {
   return [...named].map(([, id, title]) => id ?? title ?? "");
 }
 
-const tests = ["core", "process", "namespace", "oracle"].flatMap((tier) => {
+const tests = ["core", "process", "namespace", "shell", "oracle"].flatMap((tier) => {
   const directory = path.join(root, "test", tier);
   if (!fs.existsSync(directory)) return [];
   const names = fs.readdirSync(directory).filter((name) => name.endsWith(".test.ts"));
