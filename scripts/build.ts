@@ -187,8 +187,8 @@ function isStale(output: string, inputs: readonly string[]): boolean {
 }
 
 function run(command: string, ...args: string[]): void {
-  const { exitCode, stderr } = execaSync(command, args, { reject: false, cwd: root });
-  if (exitCode !== 0) throw new Error(`${command} failed:\n${stderr}`);
+  const { exitCode, all } = execaSync(command, args, { reject: false, all: true, cwd: root });
+  if (exitCode !== 0) throw new Error(`${command} failed:\n${all}`);
 }
 
 interface Compiler {

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs what the build and the tests need and this machine lacks: Debian 12, as root; and
 # builds the two native Node.js packages, which `npm ci` leaves out where there is no compiler.
-# Started by `npm run setup`, before every `npm start` and `npm test`, with `vm` as its argument
-# before `npm run vm`; says nothing and costs a tenth of a second when all is there.
+# Started by `npm run setup`, before every `npm start` and `npm test`; with `vm` or `container` as
+# its argument before what needs more, and by the Dockerfile with `build`, which needs less. Says
+# nothing and costs a tenth of a second when all is there.
 set -eu
 
 packages=""
@@ -11,23 +12,6 @@ packages=""
 need() {
 	command -v "$1" >/dev/null 2>&1 || packages="$packages $2"
 }
-
-need gcc gcc
-need musl-gcc musl-tools
-[ -e /usr/include/stdio.h ] || packages="$packages libc6-dev" # the sanitized build
-need file file
-need ps procps
-need pidof sysvinit-utils
-need strace strace
-need busybox busybox-static
-if [ "${1-}" = vm ]; then # the virtual machine
-	need qemu-system-x86_64 qemu-system-x86
-	need mke2fs e2fsprogs
-	need debootstrap debootstrap
-fi
-need python3 python3 # node-gyp, with the next two
-need make make
-need g++ g++
 
 install_packages() {
 	install="apt-get install -y --no-install-recommends$packages"
@@ -41,9 +25,36 @@ install_packages() {
 	fi
 	export DEBIAN_FRONTEND=noninteractive
 	echo "setup: $install"
-	apt-get update -q >/dev/null
+	# As root: apt's own user may not be able to write to what /dev/null is here.
+	apt-get -o APT::Sandbox::User=root update -q >/dev/null
 	$install >/dev/null </dev/null
 }
+
+need gcc gcc
+need musl-gcc musl-tools
+if [ "${1-}" = build ]; then # of the image: all that the executable needs
+	[ -z "$packages" ] || install_packages
+	exit 0
+fi
+[ -e /usr/include/stdio.h ] || packages="$packages libc6-dev" # the sanitized build
+need file file
+need ps procps
+need pidof sysvinit-utils
+need strace strace
+need busybox busybox-static
+if [ "${1-}" = vm ]; then # the virtual machine
+	need qemu-system-x86_64 qemu-system-x86
+	need mke2fs e2fsprogs
+	need debootstrap debootstrap
+elif [ "${1-}" = container ]; then # images
+	need podman podman
+	need runc runc
+	need catatonit catatonit
+	need debootstrap debootstrap
+fi
+need python3 python3 # node-gyp, with the next two
+need make make
+need g++ g++
 
 [ -z "$packages" ] || install_packages
 

@@ -12,8 +12,10 @@ import { buildFlavour } from "./build.ts";
 const root = path.resolve(import.meta.dirname, "..");
 /** As many files at a time; each has one process, and those that it tests. */
 const concurrency = 4;
-/** A virtual machine keeps a processor busy. */
-const concurrencyOfMachines = 2;
+/** A virtual machine keeps a processor busy, and so does an engine. */
+const concurrencyOfWorlds = 2;
+/** Tiers whose files have a world of their own, each. */
+const worlds = ["vm", "container"];
 /** A shared machine may be slow for a moment: in CI as many failed files get a second run, by
  * themselves. What failed once is said, and its cause is to be found. */
 const retriedMax = 2;
@@ -40,11 +42,11 @@ interface Counts {
 }
 
 /** Runs the files; a file that holds no test counts as failed. */
-async function runFiles(files: readonly string[], isMachine: boolean): Promise<Counts> {
+async function runFiles(files: readonly string[], isWorld: boolean): Promise<Counts> {
   const counts: Counts = { passed: 0, failed: 0, failedFiles: new Set() };
   const events = run({
     files: [...files],
-    concurrency: isMachine ? concurrencyOfMachines : concurrency,
+    concurrency: isWorld ? concurrencyOfWorlds : concurrency,
     timeout: fileTimeoutMs,
   });
   events.on("test:fail", ({ file, name }) => {
@@ -65,9 +67,9 @@ async function runFiles(files: readonly string[], isMachine: boolean): Promise<C
 }
 
 /** Loaded here, since what it needs is not everywhere. */
-async function prepareMachines(): Promise<void> {
-  const { prepare } = await import("../test/vm.ts");
-  await prepare((text) => process.stderr.write(`test: ${text}\n`));
+async function prepareWorld(tier: string): Promise<void> {
+  const { prepare } = await import(`../test/${tier}.ts`);
+  await prepare((text: string) => process.stderr.write(`test: ${text}\n`));
 }
 
 async function main(): Promise<number> {
@@ -80,14 +82,15 @@ async function main(): Promise<number> {
   }
   await buildFlavour("release", false);
   await buildFlavour("faults", false);
-  const isMachine = files.some((file) => path.dirname(file).endsWith("test/vm"));
-  if (isMachine) await prepareMachines();
+  const tiers = new Set(files.map((file) => path.basename(path.dirname(file))));
+  const found = worlds.filter((tier) => tiers.has(tier));
+  for (const tier of found) await prepareWorld(tier);
   const started = performance.now();
-  let { passed, failed, failedFiles } = await runFiles(files, isMachine);
+  let { passed, failed, failedFiles } = await runFiles(files, found.length > 0);
   if (failed > 0 && failedFiles.size <= retriedMax && process.env.CI !== undefined) {
     const names = [...failedFiles].map((file) => path.relative(root, file)).join(" ");
     process.stdout.write(`FAILED ONCE, a bug in the test or in trinit: ${names}; again, alone\n`);
-    const again = await runFiles([...failedFiles], isMachine);
+    const again = await runFiles([...failedFiles], found.length > 0);
     failed = again.failed;
     if (again.passed === 0) failed++;
   }
