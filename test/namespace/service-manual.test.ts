@@ -113,7 +113,7 @@ test("a service that needs another one", inNamespaces, async (t) => {
   );
   await until(placeOf(inside, "db"), ({ state }) => state === "run", deadlineMs);
   fs.writeFileSync(path.join(placeOf(inside, "db"), "ready"), "");
-  await inside.stdout.waitFor(/^ok: run: db: /);
+  await inside.stdout.waitFor(/^web \| ok: run: db: /);
   await until(placeOf(inside, "web"), ({ state }) => state === "run", deadlineMs);
 });
 

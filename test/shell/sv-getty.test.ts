@@ -111,7 +111,7 @@ test("a getty waits for its terminal, and says so once", asRoot, async (t) => {
     services: { getty_tty99: filesOf("sv/getty_tty1") },
     isBusybox: true,
   });
-  await inside.stderr.waitFor(/^getty_tty99: waiting for \/dev\/tty99$/);
+  await inside.stderr.waitFor(/^getty_tty99 \| getty_tty99: waiting for \/dev\/tty99$/);
 });
 
 test("a getty that is stopped while it waits leaves nothing behind", inNamespaces, async (t) => {
