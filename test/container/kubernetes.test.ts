@@ -1,4 +1,5 @@
-// docs/kubernetes.yaml, as far as podman plays it: it knows no probe but the liveness one.
+// docs/kubernetes.yaml, as far as podman plays it: it knows no probe but the liveness one, and no
+// preStop; these are asked as Kubernetes would.
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import path from "node:path";
@@ -32,6 +33,10 @@ test("the manifest's pod comes up, answers its probes, and goes down", inEngine,
     const probe = ["exec", "web-web", "sv", "check", `/run/service/${name}`];
     assert.equal((await tryPodman(...probe)).code, 0);
   }
+  const preStop = /preStop:\s+exec:\s+command: (\[.*\])/.exec(text)?.[1] ?? "[]";
+  const words: string[] = JSON.parse(preStop);
+  assert.match(await podman("exec", "web-web", ...words), /^ok: down: \/run\/service\/worker: /);
+  assert.doesNotMatch(await logs(), /^web \| web bye$/m);
   await podman("stop", "--time=10", "web-web");
   assert.equal(await podman("inspect", "--format={{.State.ExitCode}}", "web-web"), "0");
   assert.match(await logs(), /^web \| web bye$/m);
