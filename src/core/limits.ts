@@ -116,6 +116,9 @@ export const awaitLookMs = 5;
 export const restSeconds = 5;
 /** The same in a container. */
 export const restContainerSeconds = 2;
+/** How long lines that services have written wait for who reads the output of their container: as
+ * long as its engine lets it, 10 seconds mostly, or 30. */
+export const relaySeconds = 30;
 /** Nothing of a process runs after KILL, but a disk that it waits for may hold it up. */
 export const restKillMs = 1000;
 /** How often processes are listed while many end, or when no pidfd can be had (Linux < 5.3). */

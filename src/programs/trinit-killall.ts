@@ -2,7 +2,7 @@
 // only: it refuses unless init is there, so that nobody's machine is emptied by a mistake.
 import { leadingNumber, parseArgs } from "../core/args.ts";
 import { signals } from "../core/commands.ts";
-import { restKillMs, restLookMs, restSeconds, restWatched } from "../core/limits.ts";
+import { relaySeconds, restKillMs, restLookMs, restSeconds, restWatched } from "../core/limits.ts";
 import { errnos, sentence } from "../core/message.ts";
 import {
   descendantsOf,
@@ -129,26 +129,39 @@ export function waitForMain(): void {
 }
 
 /** TERM to the rest, and to what comes up meanwhile by itself; KILL to what is there after
- * `seconds`. Loggers are told nothing: they end when nobody is left whose lines they could write,
- * and are killed when they have not so long after. What is left even so. */
+ * `seconds`. Loggers and relays are told nothing: they end when nobody is left whose lines they
+ * could write. Loggers are killed when they have not so long after; relays, which wait for whoever
+ * reads the output of the container, have the time that engines give it. What is left even so. */
 export function endRest(seconds: number, init: number): readonly Running[] {
   const pids = loggers();
-  const rest = listRest(init);
-  const writers = rest.filter(({ pid }) => pids.includes(pid));
+  let left = listRest(init);
+  const writers = left.filter(({ pid }) => pids.includes(pid));
   const patient = new Set([...pids, ...writers.map(({ parent }) => parent)]); // with their runsv
-  const told = new Set(writers.map(keyOf));
-  endThese(init, seconds, told, ({ pid }) => !patient.has(pid));
-  return endThese(init, seconds, told, () => true);
+  const isOther = (one: Running): boolean => !isRelay(one);
+  const told = new Set([...writers, ...left.filter(isRelay)].map(keyOf));
+  left = endThese(left, init, seconds, told, (one) => isOther(one) && !patient.has(one.pid));
+  left = endThese(left, init, seconds, told, isOther);
+  return endThese(left, init, relaySeconds, told, () => true);
 }
 
+/** True for a relay of ours, and not for another program of that name. */
+function isRelay({ pid, name }: Running): boolean {
+  if (name !== "relay") return false;
+  const [own, its] = [sys.stat("/proc/self/exe"), sys.stat(`/proc/${pid}/exe`)];
+  if (typeof own === "number" || typeof its === "number") return false;
+  return own.dev === its.dev && own.ino === its.ino;
+}
+
+/** Ends those of `before` who are meant, and who follow them; all who are left then. */
 function endThese(
+  before: readonly Running[],
   init: number,
   seconds: number,
   told: Set<string>,
   isMeant: (one: Running) => boolean,
 ): readonly Running[] {
   const until = sys.monotonic() + seconds * 1000;
-  let all = listRest(init);
+  let all = before;
   let rest = all.filter(isMeant);
   while (rest.length > 0 && sys.monotonic() < until) {
     for (const one of untold(all, told)) {
@@ -166,12 +179,13 @@ function endThese(
   while (rest.length > 0 && sys.monotonic() < end) {
     for (const { pid } of rest) sys.kill(pid, signals.KILL);
     waitForEnds(rest, end);
-    rest = listRest(init).filter(isMeant);
+    all = listRest(init);
+    rest = all.filter(isMeant);
   }
   if (rest.length > 0) {
     complain(sentence("trinit", "warning", `unable to end ${listNames(rest)}`));
   }
-  return rest;
+  return all;
 }
 
 /** `trinit killall [-w seconds]`; null: a wrong call. */

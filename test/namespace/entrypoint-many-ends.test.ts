@@ -289,3 +289,18 @@ test("timeout-kill: a service gets more time than SVWAIT, or less", inNamespaces
   assert.match(inside.said(), /slow down/);
   assert.doesNotMatch(inside.stderr.text(), /kill: run/);
 });
+
+test("what is written at the end waits for who reads it", inNamespaces, async (t) => {
+  const lines =
+    'i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo "$i of the last lines of all"; done';
+  const run = `#!/bin/sh\ntrap '${lines}; exit' TERM\necho up\nwhile :; do sleep 0.05; done\n`;
+  const slow = "trinit entrypoint --wait 5 sleep 0.3 | { sleep 3.5; cat; }"; // longer than all else has
+  const inside = await startNamespace(t, {
+    pid1: ["sh", "-c", slow],
+    runit: {},
+    services: { web: { "run!": run } },
+  });
+  await inside.waitForExit();
+  const said = inside.stdout.text().match(/^web \| \d+ of the last lines of all$/gm);
+  assert.equal(said?.length, 3000);
+});
