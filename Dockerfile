@@ -24,9 +24,10 @@ COPY --from=build /image /
 ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 ENTRYPOINT ["/trinit", "entrypoint"]
 
-# A web server that the container lives and dies with, a worker, and cron.
+# A web server that the container lives and dies with, a worker, and cron: all of them busybox's,
+# which tell their lines to nobody but us.
 FROM ${DEBIAN} AS debian
-RUN apt-get update && apt-get install -y --no-install-recommends busybox-static cron \
+RUN apt-get update && apt-get install -y --no-install-recommends busybox-static \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=trinit /trinit /sbin/
 RUN ["/sbin/trinit", "install", "/sbin"]

@@ -294,7 +294,8 @@ test("what is written at the end waits for who reads it", inNamespaces, async (t
   const lines =
     'i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo "$i of the last lines of all"; done';
   const run = `#!/bin/sh\ntrap '${lines}; exit' TERM\necho up\nwhile :; do sleep 0.05; done\n`;
-  const slow = "trinit entrypoint --wait 5 sleep 0.3 | { sleep 3.5; cat; }"; // longer than all else has
+  // Longer than all that is no relay has to end.
+  const slow = "trinit entrypoint --wait 5 sleep 0.3 | { sleep 3.5; cat; }";
   const inside = await startNamespace(t, {
     pid1: ["sh", "-c", slow],
     runit: {},
