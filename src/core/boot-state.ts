@@ -121,12 +121,16 @@ export type Event =
   | { readonly kind: "scriptFailed" }
   | { readonly kind: "awaitStarted"; readonly pid: number }
   /** The services are up, or late, or it could not be found out. */
-  | { readonly kind: "awaitEnded" }
+  | { readonly kind: "awaitEnded"; readonly asked?: number | null }
   | { readonly kind: "mainStarted"; readonly pid: number }
   /** It could not be started, and the container ends with this. */
   | { readonly kind: "mainFailed"; readonly code: number }
   /** `ending` is null where nobody knows how. */
-  | { readonly kind: "mainEnded"; readonly ending: Ending | null }
+  | {
+      readonly kind: "mainEnded";
+      readonly ending: Ending | null;
+      readonly asked?: number | null;
+    }
   | { readonly kind: "request"; readonly signal: Request; readonly marks: Marks }
   /** A signal that means nothing to us. */
   | { readonly kind: "forward"; readonly signal: number }
@@ -185,9 +189,10 @@ export function newBoot(role: Role, terms: Terms = noTerms): Boot {
   };
 }
 
-/** STAGE PHASE PID CODE SCRIPTPID MAINPHASE MAINPID TOLD: what a successor has to know. */
-export function noteOf({ stage, phase, pid, code, scriptPid, main, isTold }: Boot): string {
-  const told = isTold ? "told" : "-";
+/** STAGE PHASE PID CODE SCRIPTPID MAINPHASE MAINPID SIGNAL: what a successor has to know. */
+export function noteOf(boot: Boot): string {
+  const { stage, phase, pid, code, scriptPid, main, isTold, stopSignal } = boot;
+  const told = isTold ? stopSignal : "-";
   return `${stage} ${phase} ${pid} ${code ?? "-"} ${scriptPid} ${main.phase} ${main.pid} ${told}`;
 }
 
@@ -211,6 +216,7 @@ export function readNote(boot: Boot, note: string): Boot | null {
   const code = fourth === "-" ? null : Number(fourth) || 0;
   const mainPhase = mainPhases.find((known) => known === rest[0]) ?? boot.main.phase;
   const main = { ...boot.main, phase: mainPhase, pid: Number(rest[1]) || 0 };
-  const isTold = rest[2] === "told";
-  return { ...boot, stage, phase, pid, code, scriptPid: Number(fifth) || 0, main, isTold };
+  const told = Number(rest[2]) || 0;
+  const how = { isTold: told > 0, stopSignal: told || boot.stopSignal };
+  return { ...boot, stage, phase, pid, code, scriptPid: Number(fifth) || 0, main, ...how };
 }

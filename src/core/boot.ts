@@ -33,7 +33,7 @@ import {
   type Step,
 } from "./boot-state.ts";
 import { stageFailuresMax, stageRetryMs, stageStopMs } from "./limits.ts";
-import { beginMain, codeAfter, endMain, isAlive, killMain } from "./main-process.ts";
+import { beginMain, codeAfter, endMain, isAlive, killMain, leftFor } from "./main-process.ts";
 import { type Errno, errnos } from "./message.ts";
 import type { Millis } from "./time.ts";
 
@@ -80,6 +80,8 @@ function decide(boot: Boot, event: Event, now: Millis): Step {
     case "awaitStarted":
       return stay({ ...boot, main: { ...boot.main, pid: event.pid } });
     case "awaitEnded": {
+      const asked = event.asked ?? null; // or it would begin where the end has begun
+      if (asked !== null) return onMainEnded(boot, boot.code ?? asked, now);
       const main = { ...boot.main, phase: "run", pid: 0 } as const;
       return stay({ ...boot, main }, { kind: "startMain" });
     }
@@ -88,7 +90,7 @@ function decide(boot: Boot, event: Event, now: Millis): Step {
     case "mainFailed":
       return onMainEnded(boot, boot.code ?? event.code, now);
     case "mainEnded":
-      return onMainEnded(boot, codeAfter(boot, event.ending), now);
+      return onMainEnded(boot, codeAfter(boot, event.ending, event.asked ?? null), now);
     case "request":
       return onRequest(boot, event.signal, event.marks, now);
     case "forward":
@@ -166,7 +168,8 @@ function exitCode(ending: Ending): number {
 
 function onEnded(before: Boot, ending: Ending, asked: number | null, now: Millis): Step {
   const { stage, place, phase, pid } = before;
-  const code = before.isTold ? before.code : (before.code ?? asked ?? ownCode(before, ending));
+  const own = before.isTold ? null : ownCode(before, ending);
+  const code = before.code ?? leftFor(before, asked) ?? own;
   const boot = { ...before, pid: 0, deadline: null, code };
   const said: Effect[] = [];
   const told = phase === "stop" || phase === "kill";
@@ -226,17 +229,18 @@ function onContainerRequest(boot: Boot, signal: Request, marks: Marks, now: Mill
   switch (signal) {
     case "CONT":
       if (!marks.stopit && isAlive(boot.main)) return stay(boot, ...forwarded(boot, requests.CONT));
-      return onCont({ ...boot, code: boot.code ?? (marks.stopit ? marks.code : null) }, marks, now);
+      if (!marks.stopit) return onCont(boot, marks, now);
+      return onCont({ ...boot, code: boot.code ?? leftFor(boot, marks.code) }, marks, now);
     case "INT":
       if (marks.ctrlaltdel && boot.stage > 1) return onCtrlAltDel(boot, marks);
-      return onEndSignal(boot, requests.INT, now);
+      return onEndSignal(boot, requests.INT, marks, now);
     case "QUIT":
-      return onEndSignal(boot, requests.QUIT, now);
+      return onEndSignal(boot, requests.QUIT, marks, now);
     case "PWR":
-      return after([off], onEndSignal(boot, requests.TERM, now));
+      return after([off], onEndSignal(boot, requests.TERM, marks, now));
     case "TERM":
     case "RTMIN+3":
-      return onEndSignal(boot, requests.TERM, now);
+      return onEndSignal(boot, requests.TERM, marks, now);
     case "USR1":
     case "USR2":
       return stay(boot, ...forwarded(boot, requests[signal]));
@@ -248,12 +252,18 @@ function forwarded({ main }: Boot, signal: number): readonly Effect[] {
   return isAlive(main) ? [{ kind: "tellMain", pid: main.pid, signal }] : [];
 }
 
+/** What is killed was not done with its work. */
+const killedCode = 137;
+
 /** An engine tells a container to end, or the terminal; a second time ends the delay, and later all
- * waiting. Where no main process has an exit code to give, all is well. */
-function onEndSignal(before: Boot, signal: number, now: Millis): Step {
+ * waiting. */
+function onEndSignal(before: Boot, signal: number, marks: Marks, now: Millis): Step {
   if (before.isTold && before.phase === "delay") return stopNow(before, now);
-  if (before.isTold) return leave(before, warn("told to end again, killing all processes"));
-  const code = before.code ?? (isAlive(before.main) ? null : 0);
+  if (before.isTold) {
+    const code = before.code ?? (isAlive(before.main) ? null : killedCode);
+    return leave({ ...before, code }, warn("told to end again, killing all processes"));
+  }
+  const code = before.code ?? marks.code;
   const boot = { ...before, isTold: true, stopSignal: signal, code };
   return onStop(boot, now, boot.terms.drainMs);
 }
@@ -290,7 +300,6 @@ function onStop(boot: Boot, now: Millis, delayMs: Millis): Step {
   if (stage === 3 || phase === "stop" || phase === "kill" || phase === "delay") {
     return stay(boot, heard);
   }
-  if (phase === "pause") return after([heard], enter(boot, 3, now));
   if (stage === 1 || delayMs === 0) return after([heard], stopNow(boot, now));
   const said = say(`told to end, which begins in ${delayMs / 1000} seconds`);
   return stay({ ...boot, phase: "delay", deadline: now + delayMs }, heard, said);
@@ -298,6 +307,7 @@ function onStop(boot: Boot, now: Millis, delayMs: Millis): Step {
 
 function stopNow(boot: Boot, now: Millis): Step {
   const { stage, pid } = boot;
+  if (pid === 0) return enter(boot, 3, now); // in its pause
   const next = { ...boot, phase: "stop", deadline: now + stageStopMs } as const;
   const told = withMain(next, endMain(next, now));
   return stay(told.boot, ...told.effects, { kind: "signal", pid, group: stage === 1, kill: false });
@@ -337,11 +347,13 @@ function resume(boot: Boot, note: string, limitMs: Millis | null, now: Millis): 
   const known = readNote(boot, note);
   if (known === null) return enter(boot, 2, now);
   const { stage, phase, pid } = known;
-  if (phase === "over" || phase === "drain") return leave(known);
+  if (phase === "over") return leave(known);
   const resumed = resumeMain(known, now);
-  if (pid === 0 && phase !== "main") return after(resumed.effects, enter(resumed.boot, stage, now));
+  const waits = phase === "delay" || phase === "drain" || phase === "main";
+  if (pid === 0 && !waits) return after(resumed.effects, enter(resumed.boot, stage, now));
   const limit = stage === 3 ? limitMs : null;
-  const delay = phase === "delay" ? boot.terms.drainMs : stageStopMs;
+  const killMs = phase === "main" ? boot.terms.killAfterMs : 0;
+  const delay = phase === "delay" ? boot.terms.drainMs : killMs + stageStopMs;
   const wait = phase === "run" ? limit : delay;
   const deadline = wait === null ? null : now + wait;
   const place = `stage ${stage}`;

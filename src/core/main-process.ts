@@ -5,7 +5,7 @@
 //     due -------------> awaited -----------------> run ------------> told
 //      |                    |                        |                  | ended
 //      '--------------------+----- the end, ended ---+------------------'--------> over
-import type { Boot, Effect, Ending, Main } from "./boot-state.ts";
+import { type Boot, type Effect, type Ending, type Main, requests } from "./boot-state.ts";
 import type { Millis } from "./time.ts";
 
 const killSignal = 9;
@@ -37,7 +37,8 @@ export function endMain({ main, stopSignal, terms }: Boot, now: Millis): MainSte
   }
   if (phase !== "run" || pid === 0) return { main, effects: [] };
   const told = { ...main, phase: "told", killAt: now + terms.killAfterMs } as const;
-  return { main: told, effects: [{ kind: "tellMain", pid, signal: stopSignal }] };
+  const signals = [stopSignal, requests.CONT]; // a stopped one would not hear it
+  return { main: told, effects: signals.map((signal) => ({ kind: "tellMain", pid, signal })) };
 }
 
 /** It has not ended in its time. */
@@ -52,14 +53,22 @@ function codeOf(ending: Ending | null): number {
   return "code" in ending ? ending.code : 128 + ending.signal;
 }
 
-/** The container's exit code once the main process has ended so. */
-export function codeAfter({ code, terms }: Boot, ending: Ending | null): number {
-  return code ?? (terms.success.includes(codeOf(ending)) ? 0 : codeOf(ending));
+/** The number that somebody has left as the exit code, unless the container was told to end: that
+ * came first. */
+export function leftFor({ isTold }: Boot, asked: number | null): number | null {
+  return isTold ? null : asked;
+}
+
+/** The container's exit code once the main process has ended so; `asked` was left for it. */
+export function codeAfter(boot: Boot, ending: Ending | null, asked: number | null): number {
+  const { code, terms } = boot;
+  const first = code ?? leftFor(boot, asked);
+  return first ?? (terms.success.includes(codeOf(ending)) ? 0 : codeOf(ending));
 }
 
 /** What a container that leaves now exits with; `asked` is what somebody has left for it. A main
  * process that still runs is about to be killed. */
 export function exitCodeOf(boot: Boot, asked: number | null): number {
-  if (isAlive(boot.main)) return codeAfter(boot, { signal: killSignal });
-  return boot.code ?? asked ?? 0;
+  if (isAlive(boot.main)) return codeAfter(boot, { signal: killSignal }, null);
+  return boot.code ?? leftFor(boot, asked) ?? 0;
 }

@@ -76,6 +76,12 @@ export function noServices(directory: string): string {
   return say("warning", `no service in ${directory}, running the command alone`);
 }
 
+/** `--service-dir` was given, and somebody else has them. */
+export function othersServices(directory: string): string {
+  const what = `services in ${directory} are supervised by somebody else`;
+  return say("warning", `${what}, running the command alone`);
+}
+
 export function say(level: Level, what: string, why = ""): string {
   return sentence("trinit", level, what, why);
 }

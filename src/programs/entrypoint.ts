@@ -16,14 +16,15 @@ import {
   noServices,
   nothingToRun,
   notStarted,
+  othersServices,
   say,
   systemFailed,
   wrongCall,
 } from "../core/single.ts";
 import type { Millis } from "../core/time.ts";
 import { type Outcome, openSignals, readSignals, runTurns } from "../sys/loop.ts";
-import { complain, isDirectory, writeAll } from "../sys/posix.ts";
-import { stageDirectory } from "./init-files.ts";
+import { complain, isDirectory, isLocked, writeAll } from "../sys/posix.ts";
+import { ownsStages, stageDirectory } from "./init-files.ts";
 
 interface Single {
   readonly asked: Entrypoint;
@@ -47,7 +48,13 @@ export function main(argv: readonly string[]): Outcome {
     return wrongCall;
   }
   const directory = asked.serviceDirectory ?? (sys.getenv("SVDIR") || servicesDirectory);
-  if (hasStages() || hasServices(directory)) return becomeInit(args);
+  const services = servicesIn(directory);
+  const isBeside = sys.getpid() !== 1 && asked.command.length > 0;
+  if (isBeside && services.some(isSupervised)) {
+    if (asked.serviceDirectory !== null) complain(othersServices(directory));
+    return runAlone(asked);
+  }
+  if (hasStages() || services.length > 0) return becomeInit(args);
   if (asked.command.length === 0) {
     complain(nothingToRun(directory, "fatal"));
     return wrongCall;
@@ -57,16 +64,25 @@ export function main(argv: readonly string[]): Outcome {
 }
 
 function hasStages(): boolean {
-  return ["1", "2"].some((stage) => typeof sys.stat(`${stageDirectory}/${stage}`) !== "number");
+  const isThere = (name: string) => typeof sys.stat(`${stageDirectory}/${name}`) !== "number";
+  return ownsStages() && ["1", "2"].some(isThere);
 }
 
-function hasServices(directory: string): boolean {
+/** Their paths. */
+function servicesIn(directory: string): readonly string[] {
   const listing = sys.readdir(directory);
-  if (typeof listing === "number") return false;
-  return serviceNames(listing).some((name) => {
-    const stat = sys.stat(`${directory}/${name}`);
-    return typeof stat !== "number" && isDirectory(stat);
-  });
+  const names = typeof listing === "number" ? [] : serviceNames(listing);
+  return names
+    .map((name) => `${directory}/${name}`)
+    .filter((path) => {
+      const stat = sys.stat(path);
+      return typeof stat !== "number" && isDirectory(stat);
+    });
+}
+
+/** By somebody else, whose they are to the end. */
+function isSupervised(path: string): boolean {
+  return isLocked(`${path}/supervise/lock`);
 }
 
 /** Returns only when it cannot. */

@@ -5,7 +5,7 @@ import type { Event } from "../core/boot-state.ts";
 import { signals } from "../core/commands.ts";
 import type { Entrypoint } from "../core/entrypoint.ts";
 import { lineBytes, restKillMs } from "../core/limits.ts";
-import { reason, sentence } from "../core/message.ts";
+import { errnos, reason, sentence } from "../core/message.ts";
 import { serviceNames } from "../core/scan.ts";
 import { forwarded, nothingToRun } from "../core/single.ts";
 import { waitReady } from "../sys/loop.ts";
@@ -106,7 +106,9 @@ export function startMain({ command }: Entrypoint): Event {
 /** A signal for the main process, as its command line wants to have it. */
 export function tellMain(options: Entrypoint, pid: number, signal: number): void {
   const sent = signal === signals.KILL ? signal : forwarded(options, signal);
-  if (sent !== 0) sys.kill(options.isGroup ? -pid : pid, sent); // it may have ended
+  const result = sent === 0 ? 0 : sys.kill(options.isGroup ? -pid : pid, sent);
+  if (result === 0 || result === -errnos.ESRCH) return; // it may have ended
+  warn(`unable to send signal ${sent} to ${pid}`, reason(-result));
 }
 
 // --- Not as process 1 ------------------------------------------------------------------------

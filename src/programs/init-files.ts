@@ -8,19 +8,32 @@ export const stageDirectory = "/etc/runit";
 
 type Mark = "stopit" | "reboot" | "nosync";
 
+/** True where the stages there are those of the container: whoever is not process 1 of a machine
+ * finds the scripts that boot that. */
+export function ownsStages(): boolean {
+  return sys.getpid() === 1 || !sys.machine();
+}
+
+/** The init that we descend from: a pid; 0 for process 1. */
+function ownInit(): number {
+  return Number(sys.getenv("TRINIT_INIT")) || 0;
+}
+
 const ownerExecute = 0o100;
 const typeMask = 0o170000;
 
 /** Where it may lie: runit's own place, or what is a link there (Void has links to /run/runit),
- * /run/runit itself, Debian's place, and where a container with a read-only root can write. */
+ * /run/runit itself, Debian's place, and where a container with a read-only root can write. An init
+ * that is not process 1 has its own alone: what the others mean is somebody else's. */
 function placesOf(mark: Mark): readonly string[] {
+  const code = sys.getenv("TRINIT_EXITCODE");
+  const beside = code ? [`${code}.${mark}`] : [];
+  if (ownInit() !== 0) return beside;
   const own = `${stageDirectory}/${mark}`;
   const there = sys.lstat(own);
   const target = typeof there !== "number" && isLink(there) ? sys.readlink(own) : own;
   const first = typeof target === "number" ? own : target;
   const path = first.startsWith("/") ? first : `${stageDirectory}/${first}`;
-  const code = sys.getenv("TRINIT_EXITCODE");
-  const beside = code === null ? [] : [`${code}.${mark}`];
   return [path, `/run/runit/${mark}`, `/run/runit.${mark}`, ...beside];
 }
 
@@ -71,7 +84,7 @@ export function hasCtrlAltDel(): boolean {
   return typeof stat !== "number" && (stat.mode & ownerExecute) !== 0;
 }
 
-/** Tells process 1 to end the system: "0" powers off, "6" reboots. An exit code; as runit has it,
+/** Tells init to end the system: "0" powers off, "6" reboots. An exit code; as runit has it,
  * everything else is answered with the usage, and 0. */
 export function tellInit(who: string, level: string | undefined): number {
   if (level !== "0" && level !== "6") {
@@ -85,8 +98,9 @@ export function tellInit(who: string, level: string | undefined): number {
     complain(sentence(who, "fatal", `unable to create ${stageDirectory}/${mark}`, reason(errno)));
     return 111;
   }
-  const sent = sys.kill(1, signals.CONT);
+  const init = ownInit() || 1;
+  const sent = sys.kill(init, signals.CONT);
   if (sent === 0) return 0;
-  complain(sentence(who, "fatal", "unable to send a signal to process 1", reason(-sent)));
+  complain(sentence(who, "fatal", `unable to send a signal to process ${init}`, reason(-sent)));
   return 111;
 }

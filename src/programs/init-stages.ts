@@ -2,13 +2,14 @@
 // programs/init.ts calls this.
 import { ctrlAltDel, isReplaced, parseLimit } from "../core/boot.ts";
 import { type Event, noteOf, type Stage } from "../core/boot-state.ts";
-import { stage3LimitMs } from "../core/limits.ts";
+import { restKillMs, stage3LimitMs } from "../core/limits.ts";
 import { isAlive } from "../core/main-process.ts";
 import { errnos, reason } from "../core/message.ts";
 import type { Millis } from "../core/time.ts";
 import { cleanEnvironment, prepareServices, unsupervised } from "./init-container.ts";
-import { stageDirectory } from "./init-files.ts";
+import { ownsStages, stageDirectory } from "./init-files.ts";
 import { announce, type Init, openConsole, remember, say } from "./init-state.ts";
+import { runningOf } from "./parents.ts";
 
 /** /etc/runit/N; where that is missing or cannot be executed, the built-in stage. */
 export function startStage(init: Init, stage: Stage, builtIn: boolean): Event {
@@ -18,10 +19,9 @@ export function startStage(init: Init, stage: Stage, builtIn: boolean): Event {
     if (!prepareServices(init.options)) return unsupervised;
     init.isPrepared = true;
   }
-  if (stage === 3)
-    sys.setenv("TRINIT_MAIN", isAlive(init.boot.main) ? `${init.boot.main.pid}` : "");
+  if (stage === 3) sys.setenv("TRINIT_MAIN", mainToWaitFor(init));
   const file = `${stageDirectory}/${stage}`;
-  if (!builtIn && sys.stat(file) !== -errnos.ENOENT) {
+  if (!builtIn && ownsStages() && sys.stat(file) !== -errnos.ENOENT) {
     const started = startAs(init, stage, file, file, [file]);
     if (started === null) return { kind: "stageFailed" };
     if (typeof started !== "string") return started;
@@ -33,6 +33,14 @@ export function startStage(init: Init, stage: Stage, builtIn: boolean): Event {
     if (started !== null && typeof started !== "string") return started;
   }
   return { kind: "stageFailed" };
+}
+
+/** PID START MILLISECONDS of a main process that runs: it has been killed by then. */
+function mainToWaitFor({ boot: { main } }: Init): string {
+  const start = isAlive(main) ? runningOf(main.pid)?.start : undefined;
+  if (start === undefined) return "";
+  const now = sys.monotonic();
+  return `${main.pid} ${start} ${Math.max(0, (main.killAt ?? now) - now) + restKillMs}`;
 }
 
 /** How lines of a container's services reach its stdout. */

@@ -17,6 +17,7 @@ import { parseEntrypoint } from "../core/entrypoint.ts";
 import { eventAttempts, syncMs } from "../core/limits.ts";
 import { exitCodeOf } from "../core/main-process.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
+import { signalNumber } from "../core/signals.ts";
 import { forwardedSignals } from "../core/single.ts";
 import type { Millis } from "../core/time.ts";
 import { baseName } from "../core/verbs.ts";
@@ -44,6 +45,7 @@ import { announce, type Init, known, openConsole, remember, say } from "./init-s
 
 export const usage = "0|6";
 
+const codeVariable = "TRINIT_EXITCODE";
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export function main(argv: readonly string[]): Outcome {
@@ -72,6 +74,7 @@ function bootUp(name: string, argv: readonly string[]): Outcome {
   if (options.parentDeath !== null) sys.parentdeath(options.parentDeath);
   if (isFirst) mountProc();
   else sys.subreaper();
+  if (!isResumed && sys.getenv(codeVariable) !== null) sys.setenv(codeVariable, ""); // another's
   sys.setenv("TRINIT_INIT", isFirst ? "" : `${sys.getpid()}`);
   const isMachine = isFirst && (sys.machine() || (FAULTS && sys.fault("machine")));
   if (sys.getenv("PATH") === null) sys.setenv("PATH", defaultPath);
@@ -79,7 +82,8 @@ function bootUp(name: string, argv: readonly string[]): Outcome {
   const terms = { ...options, hasMain: options.command.length > 0 };
   const boot = isMachine ? newBoot("machine", noTerms) : newBoot("container", terms);
   const heeded = isEntrypoint ? forwardedSignals() : Object.values(requests);
-  const signalFd = openSignals([signals.CHLD, ...heeded]);
+  const caught = heeded.filter((number) => !isFirst || number !== signalNumber("ABRT")); // a fault's
+  const signalFd = openSignals([signals.CHLD, ...caught]);
   const init: Init = {
     name,
     signalFd,
@@ -148,6 +152,7 @@ function turn(init: Init): number | null {
   init.unsettled = true;
   const asked = hear(init);
   if (FAULTS) failOnPurpose();
+  if (doubtful) settle(init); // whose start was not taken in is known before it is reaped
   reapAll(init);
   if (doubtful) lookForLost(init);
   settle(init);
@@ -159,7 +164,8 @@ function turn(init: Init): number | null {
   for (const signal of init.forwards.splice(0)) owe(init, { kind: "forward", signal });
   settle(init);
   const deadline = nextDeadline(init);
-  if (!init.crowded && deadline !== null && deadline <= sys.monotonic())
+  const isAlone = init.boot.phase === "drain" && sys.killall(0) === -errnos.ESRCH;
+  if (!init.crowded && deadline !== null && (isAlone || deadline <= sys.monotonic()))
     owe(init, { kind: "timeout" });
   settle(init);
   if (asked) remember(init, noteOf(init.boot)); // no request any more: they are answered
@@ -212,9 +218,10 @@ function scriptEnded(ending: Ending | null): Event {
 }
 
 function mainEnded({ boot }: Init, ending: Ending | null): Event {
-  if (boot.main.phase === "awaited") return { kind: "awaitEnded" };
+  const asked = readCode(); // of a container, as all that has a main process
+  if (boot.main.phase === "awaited") return { kind: "awaitEnded", asked };
   sys.foreground(boot.main.pid, 0); // Ctrl-C is ours from now on
-  return { kind: "mainEnded", ending };
+  return { kind: "mainEnded", ending, asked };
 }
 
 function endingOf(status: number): Ending {

@@ -118,13 +118,12 @@ function waitForEnds(processes: readonly Running[], until: Millis): void {
 /** The main process of a container was told to end when all were, and init kills it where it does
  * not: who has something to do for it, as its children, is left alone until then. */
 export function waitForMain(): void {
-  const name = sys.getenv("TRINIT_MAIN") ?? "";
-  const main = leadingNumber(name) === null ? null : runningOf(name);
-  if (main === null) return;
-  const key = keyOf(main);
-  for (let now: Running | null = main; now !== null && !now.isZombie && keyOf(now) === key; ) {
-    waitForEnds([now], Number.POSITIVE_INFINITY);
-    now = runningOf(name);
+  const [pid = "", start = "", milliseconds] = (sys.getenv("TRINIT_MAIN") ?? "").split(" ");
+  if (pid === "") return;
+  const until = sys.monotonic() + Number(milliseconds);
+  for (let now = runningOf(pid); now?.start === start && !now.isZombie; now = runningOf(pid)) {
+    if (sys.monotonic() >= until) return;
+    waitForEnds([now], until);
   }
 }
 

@@ -15,6 +15,7 @@ import type { Millis } from "../core/time.ts";
 import { waitReady } from "../sys/loop.ts";
 import { close, complain, isDirectory, pipe, statIfThere, tryRead } from "../sys/posix.ts";
 import { openOk, readStatus } from "./sv-service.ts";
+import { listDescendants } from "./trinit-killall.ts";
 
 const self = "/proc/self/exe";
 
@@ -112,9 +113,14 @@ interface Ending {
 }
 
 /** Every service down but those that others need to the end, or `withLast` all there are. The
- * supervisors that only wait for a logger are left, with `all` they are waited for, too. */
-export function stopServices(until: Millis, withLast: boolean, all: boolean): void {
-  const supervised = servicePaths(services()).filter(isSupervised);
+ * supervisors that only wait for a logger are left to `init`, whose stage 3 this is, or else are
+ * waited for, too. One that is not process 1 may have found services that are somebody else's. */
+export function stopServices(until: Millis, withLast: boolean, init: number | string): void {
+  const all = typeof init !== "number";
+  const own = all || init === 1 ? null : listDescendants(init);
+  const isOwn = (path: string) =>
+    own?.includes(sys.living(`${path}/supervise/runsv.birth`)) ?? true;
+  const supervised = servicePaths(services()).filter((path) => isSupervised(path) && isOwn(path));
   const paths = withLast ? supervised : supervised.filter((path) => !has(`${path}/last`));
   let left = paths.flatMap((path) => tellToExit(path, until));
   let look: Millis = 0; // nobody tells of those that are not among the first, or are killed late

@@ -137,8 +137,8 @@ function end(): number {
   const init = findEnding();
   const isHere = typeof init === "number";
   const until = stopsAt();
-  stopServices(until, false, !isHere);
-  stopServices(Math.max(until, sys.monotonic() + 1000), true, !isHere);
+  stopServices(until, false, init);
+  stopServices(Math.max(until, sys.monotonic() + 1000), true, init);
   waitForMain();
   if (!isHere) {
     complain(`trinit: stage 3 ends with the services, since ${init}`);
@@ -159,7 +159,7 @@ function stopsAt(): Millis {
 /** `trinit down [-l]`; null: a wrong call. */
 export function down([option, ...others]: readonly string[]): number | null {
   if (others.length > 0 || (option ?? "-l") !== "-l") return null;
-  stopServices(stopsAt(), option !== undefined, typeof findEnding() !== "number");
+  stopServices(stopsAt(), option !== undefined, findEnding());
   return 0;
 }
 

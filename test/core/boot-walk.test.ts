@@ -238,9 +238,10 @@ function worthAWalk({ boot }: World): boolean {
 }
 
 /** The exit code and another failure make no difference to what is done, nor do limits, scripts and
- * failures to a main process. */
+ * failures to a main process, nor that it was told to end where there is none. */
 function isShown({ boot }: World): boolean {
   if (boot.code !== null) return false;
+  if (boot.isTold && boot.main.phase !== "run" && boot.main.phase !== "told") return false;
   if (boot.main.phase === "none") return boot.failures < 2 || boot.failures === failuresLast;
   if (boot.main.phase === "due") return boot.stage === 2 && boot.phase !== "run";
   return boot.failures === 0 && boot.limitMs === null && boot.scriptPid === 0 && !boot.isLast;

@@ -69,6 +69,7 @@ test("told to end, all are told at once, and its code is the container's", () =>
   assert.deepEqual(after([...runs, term]).effects, [
     { kind: "take", mark: "stopit" },
     { kind: "tellMain", pid: 9, signal: 15 },
+    { kind: "tellMain", pid: 9, signal: 18 },
     { kind: "signal", pid: 2, group: false, kill: false },
   ]);
   assert.equal(codeAfter([...runs, term, mainEnded({ code: 3 }), ...end]), 3);
@@ -107,13 +108,47 @@ test("told again, everything is killed; in the delay, that ends", () => {
   assert.deepEqual(last, { kind: "signal", pid: 2, group: false, kill: false });
 });
 
+test("a number that was left came first", () => {
+  const left = { ...marks, code: 7 };
+  const asked: Event = { kind: "request", signal: "TERM", marks: left };
+  assert.equal(codeAfter([...runs, asked, mainEnded({ code: 3 }), ...end]), 7);
+  const ended: Event = { kind: "mainEnded", ending: { code: 3 }, asked: 5 };
+  assert.equal(codeAfter([...runs, ended, ...end]), 5);
+  assert.equal(codeAfter([...runs, term, ended, ...end]), 3);
+  const awaited: readonly Event[] = [...awaits, { kind: "awaitEnded", asked: 5 }];
+  assert.deepEqual(after(awaited).effects.at(-1), {
+    kind: "signal",
+    pid: 2,
+    group: false,
+    kill: false,
+  });
+  assert.equal(codeAfter([...awaited, ...end]), 5);
+});
+
+test("told twice, what is killed makes it 137, and a number left after that nothing", () => {
+  const boot = newBoot("container");
+  const inTwo: readonly Event[] = [...awaits.slice(0, 3), stageStarted(2), term];
+  assert.equal(exitCodeOf(after(inTwo, boot).boot, 6), 0);
+  assert.equal(exitCodeOf(after([...inTwo, term], boot).boot, 6), 137);
+  assert.equal(codeAfter([...runs, mainEnded({ code: 3 }), term, term]), 3);
+});
+
+test("in the pause of stage 2, too, the delay is kept", () => {
+  const slow = newBoot("container", { ...terms, drainMs: 500 });
+  const delayed = [...runs, stageEnded(111), term];
+  const { boot } = after(delayed, slow);
+  assert.deepEqual([boot.phase, boot.deadline], ["delay", 500]);
+  const last = after([...delayed, { kind: "timeout" }], slow).effects.at(-1);
+  assert.deepEqual(last, { kind: "startStage", stage: 3, builtIn: false });
+});
+
 test("told to end before it runs, it never does", () => {
   const { effects, boot } = after([...awaits, term]);
   assert.deepEqual(effects.slice(1), [
     { kind: "signal", pid: 8, group: true, kill: true },
     { kind: "signal", pid: 2, group: false, kill: false },
   ]);
-  assert.deepEqual([boot.main.phase, boot.code], ["over", 0]);
+  assert.deepEqual([boot.main.phase, boot.code], ["over", null]);
 });
 
 test("a successor does what was about to be done for it", () => {
@@ -122,7 +157,12 @@ test("a successor does what was about to be done for it", () => {
   assert.deepEqual(resume("2 run 7 - 0 awaited 0 -").effects, [{ kind: "startAwait" }]);
   assert.deepEqual(resume("2 run 7 - 0 run 0 -").effects, [{ kind: "startMain" }]);
   assert.deepEqual(resume("2 run 7 - 0 run 9 -").effects, []);
-  const told = resume("2 stop 7 - 0 told 9 told").boot;
+  const told = resume("2 stop 7 - 0 told 9 15").boot;
   assert.deepEqual([told.main.killAt, told.isTold], [7000, true]);
-  assert.equal(resume("3 main 0 - 0 told 9 told").boot.phase, "main");
+  const waits = resume("3 main 0 - 0 told 9 2").boot;
+  assert.deepEqual([waits.phase, waits.deadline, waits.stopSignal], ["main", 12_000, 2]);
+  const drains = resume("3 drain 0 - 0 over 0 15").boot;
+  assert.deepEqual([drains.phase, drains.deadline], ["drain", 5000]);
+  const delayed = resume("2 delay 0 - 0 run 9 15").boot;
+  assert.deepEqual([delayed.phase, delayed.stage, delayed.deadline], ["delay", 2, 0]);
 });
