@@ -231,12 +231,13 @@ const beginnings: readonly Event[] = [
   { kind: "begin", up: false },
   ...(["up", "down"] as const).flatMap((want) =>
     [true, false].map((flag): Event => {
-      const who = { pid: freshPid, want, paused: flag, gotTerm: flag };
+      const who = { pid: freshPid, want, paused: flag, gotTerm: flag, ending: flag };
       return { kind: "adopted", state: "run", ...who };
     }),
   ),
-  ...(["up", "down"] as const).map((want): Event => {
-    return { kind: "adopted", state: "finish", pid: freshPid, want, paused: false, gotTerm: false };
+  ...(["up", "down", "end"] as const).map((want): Event => {
+    const who = { pid: freshPid, want, paused: false, gotTerm: false, ending: false };
+    return { kind: "adopted", state: "finish", ...who };
   }),
 ];
 

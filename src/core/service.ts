@@ -68,9 +68,10 @@ export type Event =
       readonly kind: "adopted";
       readonly state: "run" | "finish";
       readonly pid: number;
-      readonly want: "up" | "down";
+      readonly want: "up" | "down" | "end";
       readonly paused: boolean;
       readonly gotTerm: boolean;
+      readonly ending: boolean;
     }
   | { readonly kind: "command"; readonly letter: Letter }
   | { readonly kind: "timeout" }
@@ -131,10 +132,10 @@ export function step(service: Service, event: Event, now: Millis): Step {
         true,
       );
     case "adopted": {
-      const { want, state, pid, paused, gotTerm } = event;
-      const adopted: Service = { ...service, want, state, pid, paused, gotTerm, ending: gotTerm };
+      const { want, state, pid, paused, gotTerm, ending } = event;
+      const adopted: Service = { ...service, want, state, pid, paused, gotTerm, ending };
       const next = announced({ ...adopted, startedAt: now }, false);
-      return gotTerm || state === "finish" ? asking(next, pid, state) : next;
+      return ending || state === "finish" ? asking(next, pid, state) : next;
     }
     case "command":
       return onCommand(service, event.letter, now);
@@ -291,8 +292,15 @@ function withScript(service: Service, script: Script): Step {
   const next = { ...service, scripts: queued(service.scripts, script) };
   if (service.log) return onScriptEnded(next, false);
   const effects: Effect[] = [{ kind: "announce", stamped: false }];
-  if (next.scripts.length === 1) effects.push({ kind: "startScript", letter: script.letter });
+  if (next.scripts.length === 1) effects.push(...startOf(next, script));
   return { service: next, effects };
+}
+
+/** Who is told to end has its time from here on: the script in the place of TERM may hang. */
+function startOf({ state, pid }: Service, script: Script): readonly Effect[] {
+  const start: Effect = { kind: "startScript", letter: script.letter };
+  if (script.signal !== "TERM" || state !== "run" || script.pid !== pid) return [start];
+  return [{ kind: "askKillAfter", pid, state }, start];
 }
 
 /** Behind a script that hangs, a flood of commands is kept as the kernel keeps signals: what
@@ -315,8 +323,6 @@ function onScriptEnded(service: Service, ok: boolean): Step {
     const { pid, signal } = script;
     if (signal !== null && !ok) effects.push({ kind: "signal", pid, signal });
     if (script.after !== null) effects.push({ kind: "signal", pid, signal: script.after });
-    if (signal === "TERM" && !service.log)
-      effects.push({ kind: "askKillAfter", pid, state: "run" });
     if (isFatal(signal)) {
       const gotTerm = next.gotTerm || (signal === "TERM" && !ok);
       const due = signal === "KILL" && !ok ? null : next.due;
@@ -329,7 +335,7 @@ function onScriptEnded(service: Service, ok: boolean): Step {
     effects.push({ kind: "startRun" });
   }
   const following = scripts[0];
-  if (following !== undefined) effects.push({ kind: "startScript", letter: following.letter });
+  if (following !== undefined) effects.push(...startOf(next, following));
   return leaving({ service: next, effects });
 }
 

@@ -6,7 +6,7 @@
 // daemontools' tools read the first 18 of them. Beside it lie supervise/exit and
 // supervise/complaint, one line each.
 import { leadingNumber } from "./args.ts";
-import type { Exit } from "./service.ts";
+import type { Exit, Service } from "./service.ts";
 import { decodeTai64n, encodeTai64n, labelText, type Stamp } from "./time.ts";
 
 export type State = "down" | "run" | "finish";
@@ -54,14 +54,23 @@ export function decodeStatus(bytes: string): Status | null {
   };
 }
 
-/** supervise/stat: the same for people, in one line. */
-export function statText(status: Status, wantExit: boolean): string {
-  let text: string = status.state;
-  if (status.paused) text += ", paused";
-  if (status.gotTerm) text += ", got TERM";
-  if (status.state !== "down" && status.want === "down")
-    text += wantExit ? ", want exit" : ", want down";
+type Told = Pick<Service, "want" | "ending">;
+
+/** supervise/stat: the same in one line, for people, and what the record has no room for. */
+export function statText({ state, paused, gotTerm }: Status, { want, ending }: Told): string {
+  let text: string = state;
+  if (paused) text += ", paused";
+  if (gotTerm) text += ", got TERM";
+  else if (ending && state === "run") text += toldText;
+  if (want === "end" || (want !== "up" && state !== "down")) text += `, want ${want}`;
   return `${text}\n`;
+}
+
+const toldText = ", told to end";
+
+/** What a supervisor that comes after another one, or a runsvdir, takes from supervise/stat. */
+export function decodeStat(text: string): { isEnd: boolean; ending: boolean } {
+  return { isEnd: text.endsWith(", want end\n"), ending: text.includes(toldText) };
 }
 
 /** What supervise/exit tells of ./run. */

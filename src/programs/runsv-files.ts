@@ -2,8 +2,10 @@
 
 import { lineBytes, statusBytes } from "../core/limits.ts";
 import { errnos } from "../core/message.ts";
+import type { Service } from "../core/service.ts";
 import {
   decodeEnds,
+  decodeStat,
   decodeStatus,
   type Ends,
   encodeEnds,
@@ -103,7 +105,7 @@ function openFifo(path: string): number {
 /** What is told of a service. */
 export interface News {
   readonly status: Status;
-  readonly wantExit: boolean;
+  readonly told: Pick<Service, "want" | "ending">;
   readonly ends: Ends;
   /** The line of the last complaint; "": there is none, or it is over. */
   readonly complaint: string;
@@ -114,7 +116,7 @@ export function writeStatusFiles(files: SuperviseFiles, news: News): void {
   const { status, complaint } = news;
   const bytes = {
     pid: status.pid === 0 ? "" : `${status.pid}\n`,
-    stat: statText(status, news.wantExit),
+    stat: statText(status, news.told),
     exit: encodeEnds(news.ends),
     complaint,
     status: encodeStatus(status),
@@ -152,9 +154,10 @@ export function leaveComplaint(files: Files, line: string): void {
 export interface Orphan {
   readonly state: "run" | "finish";
   readonly pid: number;
-  readonly want: "up" | "down";
+  readonly want: "up" | "down" | "end";
   readonly paused: boolean;
   readonly gotTerm: boolean;
+  readonly ending: boolean;
   readonly since: Stamp;
   readonly ends: Ends;
 }
@@ -170,10 +173,13 @@ export function findOrphan(path: string, fallback: Stamp): Orphan | null {
     const pid = leftOver(path, state);
     if (pid === 0) continue;
     const status = decodeStatus(readIfThere(`${path}/status`, statusBytes + 1) ?? "");
-    const { want = "up", since = fallback } = status ?? {};
-    const flags = status?.pid === pid ? status : { paused: false, gotTerm: false };
-    const { paused, gotTerm } = flags;
-    return { state, pid, want, paused, gotTerm, since, ends: readEnds(path) };
+    const { since = fallback } = status ?? {};
+    const isIts = status?.pid === pid;
+    const { paused, gotTerm } = isIts ? status : { paused: false, gotTerm: false };
+    const told = readStat(path);
+    const want = told.isEnd && state === "finish" ? "end" : (status?.want ?? "up");
+    const ending = gotTerm || (isIts && told.ending);
+    return { state, pid, want, paused, gotTerm, ending, since, ends: readEnds(path) };
   }
   return null;
 }
@@ -191,6 +197,12 @@ function isAnothers(pid: number): boolean {
   const [theirs, ours] = [sys.stat(`/proc/${runsv}/cwd`), sys.stat(".")];
   if (typeof theirs === "number" || typeof ours === "number") return false;
   return theirs.dev !== ours.dev || theirs.ino !== ours.ino;
+}
+
+/** What supervise/stat tells; `path` is that of supervise. */
+export function readStat(path: string): ReturnType<typeof decodeStat> {
+  const text = sys.readfile(`${path}/stat`, lineBytes);
+  return decodeStat(typeof text === "number" ? "" : text);
 }
 
 function readEnds(path: string): Ends {

@@ -1,14 +1,7 @@
 // What runsv keeps of a service and of its logger, and what it tells of them in supervise/.
 import { commandsPerTurn, diskRetryMs } from "../core/limits.ts";
 import { type Level, sentence } from "../core/message.ts";
-import {
-  type Effect,
-  type Event,
-  type Exit,
-  isLeaving,
-  newService,
-  type Service,
-} from "../core/service.ts";
+import { type Effect, type Event, type Exit, newService, type Service } from "../core/service.ts";
 import { encodeComplaint } from "../core/status.ts";
 import type { Millis, Stamp } from "../core/time.ts";
 import type { Ended } from "../sys/loop.ts";
@@ -65,6 +58,8 @@ export interface Supervisor {
   readonly owed: Owed[];
   /** The end of a service with a file `essential` is ours, too. */
   readonly honoursEssential: boolean;
+  /** Once the logger is retired: when we leave without it, if an essential service has ended. */
+  leaveAt: Millis | null;
 }
 
 export function newUnit(isLog: boolean, files: SuperviseFiles): Unit {
@@ -89,8 +84,18 @@ export function newSupervisor(
   signalFd: number,
   honoursEssential: boolean,
 ): Supervisor {
-  const buffer = new Uint8Array(commandsPerTurn);
-  return { who, main, log, pipe: ends, signalFd, buffer, ends: [], owed: [], honoursEssential };
+  return {
+    who,
+    main,
+    log,
+    pipe: ends,
+    signalFd,
+    buffer: new Uint8Array(commandsPerTurn),
+    ends: [],
+    owed: [],
+    honoursEssential,
+    leaveAt: null,
+  };
 }
 
 export function now(): Stamp {
@@ -126,7 +131,7 @@ export function newsOf(unit: Unit): News {
   const { state, pid, paused, gotTerm } = service;
   const want = service.want === "up" ? "up" : "down";
   const status = { state, want, pid, paused, gotTerm, since } as const;
-  return { status, wantExit: isLeaving(service), ends: unit, complaint };
+  return { status, told: service, ends: unit, complaint };
 }
 
 /** A status that cannot be written (disk full, read-only) never stops the service. */

@@ -1,7 +1,12 @@
 // runsv: supervises one service and its logger. What to do is decided in core/service.ts;
 // here the effects are performed and what came of them is fed back.
 import { isLetter, type Letter, type Signal, signals } from "../core/commands.ts";
-import { adoptedCheckMs, essentialExit, eventAttempts } from "../core/limits.ts";
+import {
+  adoptedCheckMs,
+  essentialExit,
+  eventAttempts,
+  restContainerSeconds,
+} from "../core/limits.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
 import { deadline, type Event, type Exit, nextOfPair, step } from "../core/service.ts";
 import { encodeComplaint } from "../core/status.ts";
@@ -166,7 +171,7 @@ function begin(supervisor: Supervisor, unit: Unit): void {
     owe(supervisor, unit, { kind: "begin", up: down === null });
     return;
   }
-  const { state, pid, want, paused, gotTerm } = orphan;
+  const { state, pid, want, paused, gotTerm, ending } = orphan;
   const pidfd = sys.pidfd_open(pid);
   if (pidfd >= 0 && !isAlive(unit.files.path, state)) {
     close(pidfd); // it has ended in between, and this may be somebody else's
@@ -177,7 +182,7 @@ function begin(supervisor: Supervisor, unit: Unit): void {
   unit.since = orphan.since;
   unit.exit = orphan.ends.exit;
   unit.restarts = orphan.ends.restarts - 1; // taking it over counts as its start
-  owe(supervisor, unit, { kind: "adopted", state, pid, want, paused, gotTerm });
+  owe(supervisor, unit, { kind: "adopted", state, pid, want, paused, gotTerm, ending });
 }
 
 function units(supervisor: Supervisor): readonly Unit[] {
@@ -194,7 +199,7 @@ function descriptors(supervisor: Supervisor): readonly number[] {
 }
 
 function nextDeadline(supervisor: Supervisor): Millis | null {
-  let next: Millis | null = null;
+  let next = supervisor.main.service.want === "end" ? supervisor.leaveAt : null;
   for (const { service, adopted, unwrittenUntil } of units(supervisor)) {
     const looks = adopted !== null && adopted.pidfd === null;
     const look = looks ? sys.monotonic() + adoptedCheckMs : null;
@@ -445,7 +450,11 @@ function leaveWhenOver(supervisor: Supervisor): number | null {
       if (ends.write >= 0) close(ends.write);
       ends.write = -1;
     }
+    supervisor.leaveAt = sys.monotonic() + restContainerSeconds * 1000;
   }
-  if (nextOfPair(main.service, log?.service ?? null) !== "leave") return null;
-  return main.service.want === "end" ? essentialExit : 0;
+  const isOver = nextOfPair(main.service, log?.service ?? null) === "leave";
+  if (main.service.want !== "end") return isOver ? 0 : null;
+  // What such a service has left behind, with its end of the pipe, does not outlive its container.
+  const { leaveAt } = supervisor;
+  return isOver || (leaveAt !== null && leaveAt <= sys.monotonic()) ? essentialExit : null;
 }

@@ -15,6 +15,8 @@ export interface Ending {
   readonly code: number;
   /** By a signal, not by the end of an essential service: one more means that there is no time. */
   isTold: boolean;
+  /** That one came: all have got KILL, and nothing is waited for but their ends. */
+  isKilled: boolean;
   /** When the rest gets KILL; null: services are waited for. */
   killAt: Millis | null;
   /** Some status is not watched, and has to be looked at. */
@@ -22,7 +24,7 @@ export interface Ending {
 }
 
 export function newEnding(code: number): Ending {
-  return { code, isTold: false, killAt: null, isDeaf: false };
+  return { code, isTold: false, isKilled: false, killAt: null, isDeaf: false };
 }
 
 /** Wakes us when the service writes its status. */

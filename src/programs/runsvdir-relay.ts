@@ -3,13 +3,27 @@
 // find the pipes as they were. Write ends are open here only while a runsv is forked, so that a
 // relay hears when the last who could write has ended.
 import { signals } from "../core/commands.ts";
-import { forkRetryMs, relaysAtOnce } from "../core/limits.ts";
+import {
+  forkRetryMs,
+  relayDescriptors,
+  relaysAtOnce,
+  runsvdirDescriptors,
+} from "../core/limits.ts";
 import { reason } from "../core/message.ts";
 import type { Format } from "../core/relay.ts";
 import { restartAt } from "../core/scan.ts";
 import type { Millis } from "../core/time.ts";
 import type { Ended } from "../sys/loop.ts";
-import { close, open, pipe, reasonOf } from "../sys/posix.ts";
+import {
+  close,
+  getrlimit,
+  type Limit,
+  open,
+  pipe,
+  reasonOf,
+  SysError,
+  setrlimit,
+} from "../sys/posix.ts";
 import { relay } from "./relay.ts";
 import { type Log, warn, well } from "./runsvdir-log.ts";
 
@@ -44,6 +58,21 @@ export function newRelays(format: Format): Relays {
 
 export function isRelaying({ format }: Relays): boolean {
   return format.log !== "plain";
+}
+
+/** What the limit was; null where limits are not to be had, which only many services would mind. */
+export function raiseDescriptorLimit(relays: Relays): Limit | null {
+  const most = isRelaying(relays) ? relayDescriptors : runsvdirDescriptors;
+  try {
+    const limit = getrlimit("nofile");
+    const { soft, hard } = limit;
+    const wanted = hard === null ? most : Math.min(hard, most);
+    if (soft !== null && soft < wanted) setrlimit("nofile", { soft: wanted });
+    return limit;
+  } catch (error) {
+    if (error instanceof SysError) return null;
+    throw error;
+  }
 }
 
 /** How many runsv are forked at a time: the write ends of all of them are open then. */
@@ -125,6 +154,7 @@ export function startRelays(log: Log, relays: Relays, now: Millis): void {
   const pids = sys.fork(
     (index) => {
       const { name, ends } = due[index] as Relay;
+      sys.setsid(); // whoever kills our process group means no service's output
       return relay({ name, format, ends, lock });
     },
     due.map(({ name }) => ["relay", name]),
@@ -148,6 +178,11 @@ export function relayDue({ all }: Relays): Millis | null {
   let next: Millis | null = null;
   for (const { due } of all) if (due !== null && (next === null || due < next)) next = due;
   return next;
+}
+
+/** The end waits for nothing else: those that could not be forked are tried again now. */
+export function hurryRelays({ all }: Relays): void {
+  for (const one of all) if (one.due !== null) one.due = sys.monotonic();
 }
 
 /** The end of a relay: it has read all there was, or there will be another. */

@@ -2,14 +2,7 @@
 // one heap. It keeps the read end of every log pipe: a runsv that is killed loses no line.
 import { type Args, parseArgs } from "../core/args.ts";
 import { signals } from "../core/commands.ts";
-import {
-  essentialExit,
-  forkRetryMs,
-  relayDescriptors,
-  rescanMs,
-  runsvdirDescriptors,
-  supervisorRetryMs,
-} from "../core/limits.ts";
+import { essentialExit, forkRetryMs, rescanMs, supervisorRetryMs } from "../core/limits.ts";
 import { errnos, reason } from "../core/message.ts";
 import { type Format, parseFormat } from "../core/relay.ts";
 import { type Found, planScan, restartAt } from "../core/scan.ts";
@@ -18,7 +11,6 @@ import { type Ended, type Outcome, openSignals, readSignals, reap, runTurns } fr
 import {
   close,
   complain,
-  getrlimit,
   isDirectory,
   type Limit,
   open,
@@ -30,6 +22,7 @@ import {
   writeAll,
 } from "../sys/posix.ts";
 import { samples, supervise } from "./runsv.ts";
+import { readStat } from "./runsv-files.ts";
 import {
   type Adopted,
   adopt,
@@ -44,6 +37,7 @@ import { list } from "./runsvdir-list.ts";
 import { type Log, openLog, readTitle, warn, well } from "./runsvdir-log.ts";
 import {
   forkedAtOnce,
+  hurryRelays,
   isRelayed,
   isRelaying,
   newRelays,
@@ -51,6 +45,7 @@ import {
   openOutput,
   type Relay,
   type Relays,
+  raiseDescriptorLimit,
   relayDue,
   releaseRelay,
   startRelays,
@@ -131,7 +126,7 @@ export function main(argv: readonly string[]): Outcome {
     watch: newWatch(),
     signalFd: openSignals(isFirst() ? [...heard, signals.INT] : heard),
     title: null,
-    descriptorLimit: raiseDescriptorLimit(isRelaying(relays)),
+    descriptorLimit: raiseDescriptorLimit(relays),
     said: new Map(),
     samples: samples(),
     scanDue: sys.monotonic(),
@@ -157,27 +152,12 @@ function descriptors({ signalFd, watch, title, children }: Runsvdir): readonly n
   return fds;
 }
 
-/** What the limit was; null where limits are not to be had, which only many services would mind. */
-function raiseDescriptorLimit(forRelays: boolean): Limit | null {
-  const most = forRelays ? relayDescriptors : runsvdirDescriptors;
-  try {
-    const limit = getrlimit("nofile");
-    const { soft, hard } = limit;
-    const wanted = hard === null ? most : Math.min(hard, most);
-    if (soft !== null && soft < wanted) setrlimit("nofile", { soft: wanted });
-    return limit;
-  } catch (error) {
-    if (error instanceof SysError) return null;
-    throw error;
-  }
-}
-
 function nextDeadline(state: Runsvdir): Millis | null {
   const { ending, children } = state;
   const isEnding = ending !== null; // only the end of a runsv is waited for, and of a relay
   const isLooking = isEnding && isFirst() && children.size > 0;
   let next = isLooking ? nextLook(ending) : isEnding ? null : state.scanDue;
-  const relaysAt = relayDue(state.relays);
+  const relaysAt = ending?.isKilled ? null : relayDue(state.relays);
   if (relaysAt !== null) next = Math.min(relaysAt, next ?? relaysAt);
   for (const { due, adopted } of state.children.values()) {
     const isLookedAt = adopted !== null && adopted.pidfd < 0;
@@ -200,7 +180,8 @@ function turn(state: Runsvdir, ready: readonly number[]): number | null {
     const code = onEnded(state, ended);
     if (code !== null) return code;
   }
-  checkAdopted(state);
+  const lost = checkAdopted(state);
+  if (lost !== null) return lost;
   if (state.ending !== null) return goOnEnding(state, state.ending);
   if (state.scanDue !== null && state.scanDue <= sys.monotonic()) scan(state);
   startDue(state, sys.monotonic());
@@ -209,22 +190,29 @@ function turn(state: Runsvdir, ready: readonly number[]): number | null {
 
 /** ALRM wants a scan now, where changes cannot be watched; an exit code ends us. */
 function onSignal(state: Runsvdir, number: number): number | null {
-  if (number !== signals.ALRM) return end(state, number);
+  if (number !== signals.ALRM) {
+    const code = number === signals.HUP ? 111 : 0;
+    return isFirst() ? endAsFirst(state, code) : endAsOther(state, code);
+  }
   state.scanDue = sys.monotonic();
   state.rescanTold = true;
   return null;
 }
 
-/** TERM leaves the services running, HUP brings them down, as runit has it. PID 1 cannot leave
- * anything behind: it waits for all of them, and told a second time, kills all. */
-function end(state: Runsvdir, signal: number): number | null {
-  const code = signal === signals.HUP ? 111 : 0;
-  const before = state.ending;
-  if (before === null && code === 0 && !isFirst()) return 0;
-  const ending = before ?? endAll(state, code);
-  if (!isFirst()) return before === null ? code : null;
-  if (ending.isTold) sys.killall(signals.KILL);
+/** TERM leaves the services running, HUP brings them down, as runit has it. With the end of an
+ * essential service all were told already: whoever sends a signal does not wait for them. */
+function endAsOther(state: Runsvdir, code: number): number {
+  if (state.ending !== null) return state.ending.code;
+  if (code !== 0) endAll(state, code);
+  return code;
+}
+
+/** PID 1 cannot leave anything behind: it waits for all of them, and told a second time, kills. */
+function endAsFirst(state: Runsvdir, code: number): null {
+  const ending = state.ending ?? endAll(state, code);
+  ending.isKilled = ending.isTold;
   ending.isTold = true;
+  if (ending.isKilled) sys.killall(signals.KILL);
   return null;
 }
 
@@ -242,12 +230,14 @@ function endAll(state: Runsvdir, code: number): Ending {
 
 function goOnEnding(state: Runsvdir, ending: Ending): number | null {
   const { directory, children, relays } = state;
-  startRelays(state, relays, sys.monotonic());
+  if (!ending.isKilled) startRelays(state, relays, sys.monotonic());
   const left = [...children.values()];
-  if (left.length === 0) return isRelayed(relays) ? ending.code : null;
+  if (left.length === 0) return ending.isKilled || isRelayed(relays) ? ending.code : null;
   if (!isFirst()) return null;
   const pids = new Set([...left, ...relays.all].map(({ pid }) => pid));
   const directories = left.map(({ name }) => `${directory}/${name}`);
+  // A logger that was taken over is our own child, and no descendant of its runsv.
+  for (const one of directories) pids.add(sys.living(`${one}/log/supervise/run.birth`));
   endRest(ending, pids, directories);
   return null;
 }
@@ -274,7 +264,7 @@ function onLoss(state: Runsvdir, child: Child): number | null {
   removeChild(state, child);
   if (state.ending !== null) return null; // whatever was first is the reason
   warn(state, `${name}/essential`, `essential service ${name} has ended`, `exit code ${code}`);
-  if (tellInit(code)) return 0;
+  if (!isFirst() && tellInit(code)) return 0;
   endAll(state, code);
   return null;
 }
@@ -286,21 +276,25 @@ function replace(state: Runsvdir, child: Child, due: Millis): void {
   else child.due = due;
 }
 
-/** The ends of those that are no children of ours. */
-function checkAdopted(state: Runsvdir): void {
+/** The ends of those that are no children of ours: what they exit with, nobody tells. */
+function checkAdopted(state: Runsvdir): number | null {
   for (const child of state.children.values()) {
-    const { adopted } = child;
+    const { adopted, name } = child;
     if (adopted === null || !hasEnded(adopted)) continue;
     release(adopted);
     child.adopted = null;
+    const isLost = readStat(`${state.directory}/${name}/supervise`).isEnd;
+    if (isLost && honoursEssential()) return onLoss(state, child);
     replace(state, child, sys.monotonic());
   }
+  return null;
 }
 
 function removeChild(state: Runsvdir, child: Child): void {
   if (child.pipe >= 0) close(child.pipe);
   if (child.relay !== null) releaseRelay(state, state.relays, child.relay);
   state.children.delete(child.key);
+  if (state.ending !== null && state.children.size === 0) hurryRelays(state.relays);
   state.scanDue = sys.monotonic(); // its name may be waited for
 }
 

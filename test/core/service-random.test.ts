@@ -93,7 +93,8 @@ class Kernel {
   }
 
   #check(): void {
-    const { state, pid, due, ending } = this.service;
+    const { state, pid, due, scripts } = this.service;
+    const ending = this.service.ending || scripts.some(({ signal }) => signal === "TERM");
     assert.ok(pid === 0 || pid === this.pid, "a pid that is nobody's");
     assert.ok(state !== "run" || (pid > 0 && (due === null || ending)));
     assert.ok(state !== "down" || pid === 0);

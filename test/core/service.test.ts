@@ -110,12 +110,13 @@ test("d in the pause ends it, and x leaves at once", () => {
   assert.deepEqual(after(pausing, [told("x")]).effects, [{ kind: "leave" }]);
 });
 
-test("d sends TERM and CONT, asks how long it has, then control/d", () => {
+test("d asks how long it has, sends TERM and CONT, then control/d", () => {
   const first = after(running, [told("d"), noScript]);
-  assert.deepEqual(first.effects.slice(1), [
+  assert.deepEqual(first.effects, [
+    { kind: "askKillAfter", pid: 7, state: "run" },
+    { kind: "startScript", letter: "t" },
     { kind: "signal", pid: 7, signal: "TERM" },
     { kind: "signal", pid: 7, signal: "CONT" },
-    { kind: "askKillAfter", pid: 7, state: "run" },
     { kind: "startScript", letter: "d" },
   ]);
   assert.equal(first.service.gotTerm, true);
@@ -246,7 +247,15 @@ test("a logger that was told to end before it is retired is started once more", 
 
 test("what was taken over is as its status said", () => {
   const { service } = after(newService(false), [
-    { kind: "adopted", state: "run", pid: 7, want: "down", paused: true, gotTerm: true },
+    {
+      kind: "adopted",
+      state: "run",
+      pid: 7,
+      want: "down",
+      paused: true,
+      gotTerm: true,
+      ending: true,
+    },
   ]);
   assert.deepEqual([service.paused, service.gotTerm, service.want], [true, true, "down"]);
   assert.equal(after(service, [told("o"), ended, noFinish], later).service.due, later);
@@ -307,18 +316,45 @@ test("a finish has the time that its file says, and k ends it earlier", () => {
 
 test("a logger is asked for no time, and what was taken over on its way out is", () => {
   assert.ok(after(logging, [told("t")]).effects.every(({ kind }) => kind === "signal"));
-  for (const [state, gotTerm, asks] of [
+  for (const [state, ending, asks] of [
     ["run", true, true],
     ["run", false, false],
     ["finish", false, true],
   ] as const) {
-    const event: Event = { kind: "adopted", state, pid: 7, want: "up", paused: false, gotTerm };
-    const { effects } = after(newService(false), [event]);
+    const flags = { paused: false, gotTerm: false, ending };
+    const adopted: Event = { kind: "adopted", state, pid: 7, want: "down", ...flags };
+    const { effects } = after(newService(false), [adopted]);
     assert.deepEqual(effects, asks ? [{ kind: "askKillAfter", pid: 7, state }] : []);
   }
 });
 
+test("the time runs while control/t does, however long that takes", () => {
+  const asked = after(running, [told("h"), told("t")]);
+  assert.ok(
+    asked.effects.every(({ kind }) => kind !== "askKillAfter"),
+    "it waits behind control/h",
+  );
+  const hanging = after(asked.service, [noScript, limit]);
+  assert.deepEqual(hanging.effects.at(-2), { kind: "askKillAfter", pid: 7, state: "run" });
+  assert.deepEqual(after(hanging.service, [timeout], start + 500).effects, [kill]);
+});
+
 const lost: Event = { kind: "ended", exit, essential: true };
+
+test("an essential service that was told to end before its runsv was killed is not lost", () => {
+  for (const ending of [true, false]) {
+    const flags = { want: "down", paused: false, gotTerm: false, ending } as const;
+    const adopted: Event = { kind: "adopted", state: "run", pid: 7, ...flags };
+    const { service } = after(newService(false), [adopted, lost]);
+    assert.equal(service.want, ending ? "down" : "end", "sv once, and an end by itself");
+  }
+});
+
+test("the finish of an essential service that was taken over is followed by the end", () => {
+  const flags = { want: "end", paused: false, gotTerm: false, ending: false } as const;
+  const adopted: Event = { kind: "adopted", state: "finish", pid: 7, ...flags };
+  assert.deepEqual(after(newService(false), [adopted, ended]).effects.at(-1), { kind: "leave" });
+});
 
 test("an essential service that ends by itself runs its finish, and leaves", () => {
   for (const words of [[], [told("o")], [told("h"), noScript]]) {

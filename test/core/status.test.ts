@@ -4,6 +4,7 @@ import { test } from "node:test";
 import {
   decodeComplaint,
   decodeEnds,
+  decodeStat,
   decodeStatus,
   encodeComplaint,
   encodeEnds,
@@ -62,16 +63,21 @@ test("what is no record is null", () => {
 });
 
 test("supervise/stat says it in one line", () => {
-  for (const [status, wantExit, text] of [
-    [up, false, "run\n"],
-    [down, false, "down\n"],
-    [down, true, "down\n"],
-    [{ ...up, paused: true }, false, "run, paused\n"],
-    [{ ...up, want: "down", gotTerm: true }, false, "run, got TERM, want down\n"],
-    [{ ...up, want: "down", gotTerm: true }, true, "run, got TERM, want exit\n"],
-    [{ ...up, state: "finish", want: "down" }, false, "finish, want down\n"],
+  for (const [status, want, ending, text] of [
+    [up, "up", false, "run\n"],
+    [down, "down", false, "down\n"],
+    [down, "exit", false, "down\n"],
+    [down, "end", false, "down, want end\n"],
+    [{ ...up, paused: true }, "up", false, "run, paused\n"],
+    [up, "down", true, "run, told to end, want down\n"],
+    [{ ...up, gotTerm: true }, "down", true, "run, got TERM, want down\n"],
+    [{ ...up, gotTerm: true }, "exit", true, "run, got TERM, want exit\n"],
+    [{ ...up, state: "finish" }, "down", false, "finish, want down\n"],
+    [{ ...up, state: "finish" }, "end", false, "finish, want end\n"],
   ] as const) {
-    assert.equal(statText(status, wantExit), text);
+    assert.equal(statText(status, { want, ending }), text);
+    const told = text.includes("told to end");
+    assert.deepEqual(decodeStat(text), { isEnd: want === "end", ending: told });
   }
 });
 

@@ -6,7 +6,16 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { control, until } from "../../src/client/index.ts";
-import { deadlineMs, eventually, faultsBin, kill, tempDir, waitForFile } from "../harness.ts";
+import {
+  childrenOf,
+  commandLine,
+  deadlineMs,
+  eventually,
+  faultsBin,
+  kill,
+  tempDir,
+  waitForFile,
+} from "../harness.ts";
 import {
   inNamespaces,
   type Namespace,
@@ -23,6 +32,12 @@ const forever = "#!/bin/sh\nexec sleep 600\n";
 const untilGo = (end: string): string =>
   `#!/bin/sh\necho start >>record\nwhile [ ! -e go ]; do sleep 0.02; done\n${end}\n`;
 const go = (dir: string): void => fs.writeFileSync(path.join(dir, "go"), "");
+
+/** It watches a process that is no child of its own. */
+function hasPidfd(pid: number): boolean {
+  const fds = fs.readdirSync(`/proc/${pid}/fd`);
+  return fds.some((fd) => fs.readlinkSync(`/proc/${pid}/fd/${fd}`).includes("pidfd"));
+}
 
 type Services = NonNullable<NamespaceOptions["services"]>;
 
@@ -132,6 +147,84 @@ describe("essential", { concurrency: 2, ...inNamespaces }, () => {
     await until(inside.web, ({ supervised }) => supervised, deadlineMs);
     go(inside.web);
     assert.equal((await inside.waitForExit()).code, 111);
+  });
+
+  test("what it has left behind with its log pipe holds nobody up", async (t) => {
+    const end = "(trap '' TERM; exec sleep 600) &\nexit 6";
+    const inside = await startEssential(t, end, { "log/main/": "" });
+    go(inside.web);
+    assert.equal((await inside.waitForExit()).code, 6);
+  });
+
+  test("its runsv is killed while its finish runs: the end, all the same", async (t) => {
+    const finish = "#!/bin/sh\n: >finishing\nwhile [ ! -e gone ]; do sleep 0.02; done\n";
+    const inside = await startEssential(t, "exit 8", { "finish!": finish });
+    const runsv = await runsvOf(inside, "web");
+    go(inside.web);
+    await waitForFile(path.join(inside.web, "finishing"));
+    await until(inside.web, ({ state }) => state === "finish", deadlineMs);
+    kill(runsv, "SIGKILL");
+    await runsvOf(inside, "web", runsv);
+    await until(inside.web, ({ supervised }) => supervised, deadlineMs);
+    fs.writeFileSync(path.join(inside.web, "gone"), "");
+    assert.equal((await inside.waitForExit()).code, 8);
+  });
+
+  test("told down by control/t before its runsv was killed: no end", async (t) => {
+    const inside = await startEssential(t, "exit 5", { "control/t!": "#!/bin/sh\n" });
+    await control(inside.web, "down");
+    const stat = path.join(inside.web, "supervise/stat");
+    const told = "run, told to end, want down\n";
+    await eventually(told, () => fs.readFileSync(stat, "latin1") === told);
+    const runsv = await runsvOf(inside, "web");
+    kill(runsv, "SIGKILL");
+    await runsvOf(inside, "web", runsv);
+    await until(inside.web, ({ supervised }) => supervised, deadlineMs);
+    go(inside.web);
+    await until(inside.web, ({ state }) => state === "down", deadlineMs);
+    fs.rmSync(path.join(inside.web, "go"));
+    await control(inside.web, "up");
+    await isUp(inside.web);
+  });
+
+  test("its runsvdir is killed before it ends: the next one hears of it", async (t) => {
+    const pid1 = ["sh", "-c", "for _ in 1 2; do runsvdir -P /etc/service; echo $?; done"];
+    const inside = await startEssential(t, "exit 7", {}, { pid1 });
+    const first = await eventually("runsvdir", () => childrenOf(inside.pid)[0]);
+    kill(first, "SIGKILL");
+    await inside.stdout.waitFor(/^137$/);
+    const next = await eventually("the next", () =>
+      childrenOf(inside.pid).find(
+        (one) => one !== first && commandLine(one).startsWith("runsvdir"),
+      ),
+    );
+    await eventually("it watches it", () => hasPidfd(next));
+    go(inside.web);
+    assert.equal((await inside.waitForExit()).code, 0);
+    assert.equal(inside.stdout.text(), "137\n7\n");
+  });
+
+  test("a file for the exit code that nobody reads is no reason to exit 0", async (t) => {
+    const prepare = "mkdir -p /run/runit; : >/run/runit/exitcode";
+    const trap = "trap 'sleep 0.2; echo gone >>record; exit' TERM";
+    const db = { "run!": `#!/bin/sh\n${trap}\n: >ready\nwhile :; do sleep 0.02; done\n` };
+    const inside = await startEssential(t, "exit 5", {}, { prepare }, { db });
+    await waitForFile(path.join(inside.service("db"), "ready"));
+    go(inside.web);
+    assert.equal((await inside.waitForExit()).code, 5);
+    await waitForRecord(inside.service("db"), (record) => record.includes("gone"));
+  });
+
+  test("not as process 1, a signal ends the wait for the others", async (t) => {
+    const pid1 = ["sh", "-c", "runsvdir -P /etc/service; echo $?; exec sleep 600"];
+    const db = { "run!": "#!/bin/sh\ntrap : TERM\n: >ready\nwhile :; do sleep 0.02; done\n" };
+    const inside = await startEssential(t, "exit 7", {}, { pid1 }, { db });
+    await waitForFile(path.join(inside.service("db"), "ready"));
+    const runsvdir = await eventually("runsvdir", () => childrenOf(inside.pid)[0]);
+    go(inside.web);
+    await inside.stderr.waitFor(/has ended: exit code 7$/);
+    kill(runsvdir, "SIGTERM");
+    assert.equal(await inside.stdout.waitFor(/./), "7");
   });
 
   for (const [what, before, after] of [

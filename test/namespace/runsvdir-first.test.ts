@@ -8,10 +8,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execaSync } from "execa";
 import { control, until } from "../../src/client/index.ts";
 import { restContainerSeconds } from "../../src/core/limits.ts";
-import { deadlineMs, root, tempDir, waitForFile } from "../harness.ts";
+import { deadlineMs, eventually, isAlive, root, tempDir, waitForFile } from "../harness.ts";
 import { inNamespaces, type Namespace, startNamespace } from "../namespace.ts";
 import { waitForRecord } from "../record.ts";
-import { isUp } from "../tree.ts";
+import { relayOf } from "../relay.ts";
+import { isUp, runsvOf } from "../tree.ts";
 
 const orphansCount = 20_000;
 const forever = "#!/bin/sh\nexec sleep 600\n";
@@ -73,6 +74,35 @@ describe("runsvdir as process 1", { concurrency: 2, ...inNamespaces }, () => {
     await isUp(inside.service("deaf")); // it was waited for
     inside.signal("SIGTERM");
     assert.equal((await inside.waitForExit()).code, 0);
+  });
+
+  test("a second TERM ends it also when nobody reads what services have written", async (t) => {
+    const pid1 = ["runsvdir", "-P", "-o", "prefix", "/etc/service"];
+    const services = { web: { "run!": "#!/bin/sh\nexec yes\n" } };
+    const prepare = "mkfifo /run/out; exec 1<>/run/out";
+    const inside = await startNamespace(t, { pid1, runit: {}, services, prepare });
+    const runsv = await runsvOf(inside, "web");
+    await isUp(inside.service("web"));
+    await relayOf(inside, "web");
+    inside.signal("SIGTERM");
+    await eventually("the end of runsv", () => !isAlive(runsv));
+    inside.signal("SIGTERM");
+    assert.equal((await inside.waitForExit()).code, 0);
+  });
+
+  test("a logger that was taken over is left to write what it has", async (t) => {
+    const log = "#!/bin/sh\nwhile read -r line; do sleep 0.05; echo $line >>lines; done\n";
+    const run = "#!/bin/sh\nseq 20\nsleep 600 &\n: >ready\nexec sleep 600\n";
+    const inside = await startFirst(t, { web: { "run!": run, "log/run!": log } });
+    await isReady(inside, "web");
+    const runsv = await runsvOf(inside, "web");
+    process.kill(runsv, "SIGKILL");
+    await runsvOf(inside, "web", runsv);
+    await until(inside.service("web"), ({ supervised }) => supervised, deadlineMs);
+    inside.signal("SIGTERM");
+    assert.equal((await inside.waitForExit()).code, 0);
+    const lines = fs.readFileSync(path.join(inside.service("web"), "log/lines"), "latin1");
+    assert.equal(lines.split("\n").length - 1, 20);
   });
 
   test("timeout-kill bounds the wait for a service", async (t) => {

@@ -4,7 +4,17 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { control, until } from "../../src/client/index.ts";
-import { deadlineMs, eventually, isAlive, kill, startRunsvdir, waitForFile } from "../harness.ts";
+import {
+  bin,
+  childrenOf,
+  deadlineMs,
+  eventually,
+  isAlive,
+  kill,
+  start,
+  startRunsvdir,
+  waitForFile,
+} from "../harness.ts";
 import { relayOf } from "../relay.ts";
 import { isUp, newScan, removeTree, runsvOf, sleeper } from "../tree.ts";
 
@@ -50,6 +60,20 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const) {
     assert.equal(await relayOf(tree, "web"), relay);
   });
 }
+
+test("the process group of runsvdir is killed: its relays go on", async (t) => {
+  const { scan } = newScan(t);
+  const web = sleeper(scan, "web", { "run!": parrot });
+  const args = [bin("runsvdir"), "-P", "-o", "prefix", scan];
+  const tree = start(t, "/usr/bin/setsid", { args: ["--fork", "--wait", ...args] });
+  await tree.stdout.waitFor(/^web \| begun$/);
+  const { pid } = await isUp(web);
+  kill(-(childrenOf(tree.pid)[0] ?? 0), "SIGKILL");
+  await tree.waitForExit();
+  await tell(web, "alone");
+  await tree.stdout.waitFor(/^web \| alone$/);
+  assert.equal((await isUp(web)).pid, pid);
+});
 
 test("runsv is killed: the same relay has the lines of before and after", async (t) => {
   const { scan } = newScan(t);
