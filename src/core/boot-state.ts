@@ -65,6 +65,8 @@ export interface Boot {
   readonly stopSignal: number;
   /** The container was told to end, by a signal: another one means that somebody is in a hurry. */
   readonly isTold: boolean;
+  /** When it was. */
+  readonly toldAt: Millis;
   /** What a container exits with, as the first cause of its end has it; null: none has said. */
   readonly code: number | null;
 }
@@ -185,6 +187,7 @@ export function newBoot(role: Role, terms: Terms = noTerms): Boot {
     main: { phase: terms.hasMain ? "due" : "none", pid: 0, killAt: null },
     stopSignal: requests.TERM,
     isTold: false,
+    toldAt: Number.NEGATIVE_INFINITY,
     code: null,
   };
 }

@@ -32,7 +32,7 @@ import {
   type Stage,
   type Step,
 } from "./boot-state.ts";
-import { stageFailuresMax, stageRetryMs, stageStopMs } from "./limits.ts";
+import { againMs, stageFailuresMax, stageRetryMs, stageStopMs } from "./limits.ts";
 import { beginMain, codeAfter, endMain, isAlive, killMain, leftFor } from "./main-process.ts";
 import { type Errno, errnos } from "./message.ts";
 import type { Millis } from "./time.ts";
@@ -258,13 +258,14 @@ const killedCode = 137;
 /** An engine tells a container to end, or the terminal; a second time ends the delay, and later all
  * waiting. */
 function onEndSignal(before: Boot, signal: number, marks: Marks, now: Millis): Step {
+  if (now - before.toldAt < againMs) return stay(before); // of who tells us, and then our group
   if (before.isTold && before.phase === "delay") return stopNow(before, now);
   if (before.isTold) {
     const code = before.code ?? (isAlive(before.main) ? null : killedCode);
     return leave({ ...before, code }, warn("told to end again, killing all processes"));
   }
   const code = before.code ?? marks.code;
-  const boot = { ...before, isTold: true, stopSignal: signal, code };
+  const boot = { ...before, isTold: true, toldAt: now, stopSignal: signal, code };
   return onStop(boot, now, boot.terms.drainMs);
 }
 

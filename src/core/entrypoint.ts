@@ -97,14 +97,19 @@ export function parseEntrypoint(args: readonly string[]): Entrypoint | string {
   let at = 0;
   for (; at < args.length; at++) {
     const word = args[at] ?? "";
-    if (word === "--") return { ...draft, command: args.slice(at + 1) };
+    if (word === "--") return checked({ ...draft, command: args.slice(at + 1) });
     if (word[0] !== "-" || word === "-") break;
     const next = args[at + 1];
     const taken = word[1] === "-" ? takeLong(draft, word, next) : takeLetters(draft, word, next);
     if (typeof taken === "string") return taken;
     at += taken;
   }
-  return { ...draft, command: args.slice(at) };
+  return checked({ ...draft, command: args.slice(at) });
+}
+
+function checked(draft: Draft): Entrypoint | string {
+  const isLost = draft.log === "plain" && draft.stamp !== "none";
+  return isLost ? "--stamp needs --log prefix or json" : draft;
 }
 
 /** How many of the following words are its value, or what is wrong. */

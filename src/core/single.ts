@@ -10,6 +10,13 @@ const ownSignals = "KILL STOP CHLD TTIN TTOU ILL TRAP BUS FPE SEGV".split(" ").m
 
 const terminalStops = "TSTP TTIN TTOU".split(" ").map(signalNumber);
 
+/** What engines and people send to end a container. */
+const ends = "TERM INT QUIT PWR RTMIN+3".split(" ").map(signalNumber);
+
+export function isEnd(number: number): boolean {
+  return ends.includes(number);
+}
+
 const signalMax = 64;
 
 /** Every signal that is forwarded. */
@@ -56,7 +63,9 @@ export function notStarted(
   isThere: boolean,
 ): { readonly line: string; readonly code: number } {
   const isMissing = errno === errnos.ENOENT;
-  const why = isMissing && isThere ? "its interpreter does not exist" : reason(errno);
+  const isScript = errno === errnos.ENOEXEC; // mostly
+  const said = isScript ? `${reason(errno)}, it may lack a line with #!` : reason(errno);
+  const why = isMissing && isThere ? "its interpreter does not exist" : said;
   const code = call !== "execve" ? systemFailed : isMissing ? notFound : notExecutable;
   return { line: say("fatal", `unable to run ${command}`, why), code };
 }

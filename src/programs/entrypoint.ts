@@ -11,6 +11,7 @@ import {
   exitCode,
   forwarded,
   forwardedSignals,
+  isEnd,
   isStop,
   isTerminalStop,
   noServices,
@@ -25,6 +26,7 @@ import type { Millis } from "../core/time.ts";
 import { type Outcome, openSignals, readSignals, runTurns } from "../sys/loop.ts";
 import { complain, isDirectory, isLocked, writeAll } from "../sys/posix.ts";
 import { ownsStages, stageDirectory } from "./init-files.ts";
+import { absolute } from "./shadow-files.ts";
 
 interface Single {
   readonly asked: Entrypoint;
@@ -34,6 +36,9 @@ interface Single {
   readonly isFirst: boolean;
   /** More have ended than one turn reaps. */
   crowded: boolean;
+  /** What has told us to end, and when that is handed on; null: nothing has, or it was. */
+  drain: { readonly number: number; readonly until: Millis } | null;
+  isDrained: boolean;
 }
 
 export function main(argv: readonly string[]): Outcome {
@@ -44,17 +49,22 @@ export function main(argv: readonly string[]): Outcome {
   }
   const asked = parseEntrypoint(args);
   if (typeof asked === "string") {
-    complain(`${say("fatal", asked)}\n${usage}`);
+    complain(`${usage}\n${say("fatal", asked)}`);
     return wrongCall;
   }
-  const directory = asked.serviceDirectory ?? (sys.getenv("SVDIR") || servicesDirectory);
+  const directory = absolute(asked.serviceDirectory ?? (sys.getenv("SVDIR") || servicesDirectory));
+  const opened = sys.readdir(directory);
+  if (asked.serviceDirectory !== null && typeof opened === "number") {
+    complain(say("fatal", `unable to open directory ${directory}`, reason(-opened)));
+    return wrongCall;
+  }
   const services = servicesIn(directory);
   const isBeside = sys.getpid() !== 1 && asked.command.length > 0;
   if (isBeside && services.some(isSupervised)) {
     if (asked.serviceDirectory !== null) complain(othersServices(directory));
     return runAlone(asked);
   }
-  if (hasStages() || services.length > 0) return becomeInit(args);
+  if (hasStages() || services.length > 0) return becomeInit(args, directory);
   if (asked.command.length === 0) {
     complain(nothingToRun(directory, "fatal"));
     return wrongCall;
@@ -85,8 +95,9 @@ function isSupervised(path: string): boolean {
   return isLocked(`${path}/supervise/lock`);
 }
 
-/** Returns only when it cannot. */
-function becomeInit(args: readonly string[]): number {
+/** Returns only when it cannot. Stages run elsewhere than we do. */
+function becomeInit(args: readonly string[], directory: string): number {
+  if (directory !== servicesDirectory) sys.setenv("SVDIR", directory);
   const failure = sys.become(["init", "--entrypoint", ...args]);
   complain(say("fatal", "unable to become init", reason(-failure)));
   return systemFailed;
@@ -106,7 +117,8 @@ function runAlone(asked: Entrypoint): Outcome {
   }
   tell(asked, `${asked.command[0]} has pid ${started}`);
   const isFirst = sys.getpid() === 1;
-  const state: Single = { asked, pid: started, signalFd, isFirst, crowded: true };
+  const drain = { drain: null, isDrained: asked.drainMs === 0 };
+  const state: Single = { asked, pid: started, signalFd, isFirst, crowded: true, ...drain };
   return runTurns({ who: "trinit", state, fds: descriptors, deadline: nextDeadline, turn });
 }
 
@@ -116,7 +128,7 @@ export function startCommand(command: readonly string[]): number | ReturnType<ty
   const [program = ""] = command;
   let failure: readonly [Errno, string] = [errnos.ENOENT, "execve"];
   let isThere = false;
-  for (const path of placesOf(program, sys.getenv("PATH"))) {
+  for (const path of program === "" ? [] : placesOf(program, sys.getenv("PATH"))) {
     const stat = sys.stat(path);
     if (stat === -errnos.ENOENT || stat === -errnos.ENOTDIR) continue;
     const spec = { path, argv: command, cwd: null, fds: [], birth: null, foreground: true };
@@ -137,14 +149,15 @@ function descriptors({ signalFd }: Single): readonly number[] {
   return [signalFd];
 }
 
-function nextDeadline({ crowded }: Single): Millis | null {
-  return crowded ? sys.monotonic() : null;
+function nextDeadline({ crowded, drain }: Single): Millis | null {
+  return crowded ? sys.monotonic() : (drain?.until ?? null);
 }
 
 /** Signals are read before anything is reaped: while the command is not, its pid is nobody else's,
  * and what ends in between has its signal still to come. */
 function turn(single: Single): number | null {
-  for (const number of readSignals(single.signalFd)) forward(single, number);
+  for (const number of readSignals(single.signalFd)) hear(single, number);
+  if (single.drain !== null && single.drain.until <= sys.monotonic()) endDrain(single);
   const seen = single.isFirst ? null : lookAt(single);
   const [more, , reaped] = sys.reapall([single.pid]);
   single.crowded = more === 1;
@@ -153,6 +166,20 @@ function turn(single: Single): number | null {
   sys.foreground(single.pid, 0); // a shell that started us takes it anyway, a script does not
   tell(single.asked, `${single.pid} has ended with status ${status}`);
   return exitCode(status, single.asked.success);
+}
+
+/** What tells us to end waits for so long as load balancers need to see it, or for a second one. */
+function hear(single: Single, number: number): void {
+  if (single.isDrained || !isEnd(number)) forward(single, number);
+  else if (single.drain !== null) endDrain(single);
+  else single.drain = { number, until: sys.monotonic() + single.asked.drainMs };
+}
+
+function endDrain(single: Single): void {
+  const { drain } = single;
+  single.drain = null;
+  single.isDrained = true;
+  if (drain !== null) forward(single, drain.number);
 }
 
 function forward({ asked, pid }: Single, number: number): void {

@@ -28,14 +28,17 @@ function warn(what: string, why?: string): void {
 /** Where services are supervised, and where an exit code may be left, into the environment; false
  * where services can be supervised nowhere. */
 export function prepareServices(options: Entrypoint): boolean {
-  const given = options.serviceDirectory ?? services();
+  const given = services();
   if (options.command.length === 0) warnOfNothing(given);
   const tree = serviceTree(given);
   if (tree instanceof Refusal) {
     complain(sentence("trinit", "fatal", tree.message));
     return false;
   }
-  if (tree !== services()) sys.setenv("SVDIR", tree);
+  if (tree !== given) {
+    complain(`trinit: services are supervised in ${tree}, since ${given} cannot be written`);
+    sys.setenv("SVDIR", tree);
+  }
   makeCodeFile(tree);
   return true;
 }

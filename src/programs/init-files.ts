@@ -3,6 +3,7 @@
 import { signals } from "../core/commands.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
 import { complain, isLink, regularMode } from "../sys/posix.ts";
+import { runningOf } from "./parents.ts";
 
 export const stageDirectory = "/etc/runit";
 
@@ -85,11 +86,15 @@ export function hasCtrlAltDel(): boolean {
 }
 
 /** Tells init to end the system: "0" powers off, "6" reboots. An exit code; as runit has it,
- * everything else is answered with the usage, and 0. */
+ * everything else is answered with the usage, and 0, but for a container that was to be started. */
 export function tellInit(who: string, level: string | undefined): number {
   if (level !== "0" && level !== "6") {
     complain(`usage: ${who} 0|6\n`);
-    return 0;
+    const parent = runningOf(sys.getpid())?.parent ?? sys.getpid();
+    if (parent > 1) return 0;
+    const what = "process 1 is another, in a container call trinit entrypoint";
+    complain(sentence(who, "fatal", what)); // by an engine, or what that has put in our place
+    return 100;
   }
   takeMark("reboot");
   for (const mark of level === "6" ? (["reboot", "stopit"] as const) : (["stopit"] as const)) {

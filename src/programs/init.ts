@@ -82,7 +82,7 @@ function bootUp(name: string, argv: readonly string[]): Outcome {
   const terms = { ...options, hasMain: options.command.length > 0 };
   const boot = isMachine ? newBoot("machine", noTerms) : newBoot("container", terms);
   const heeded = isEntrypoint ? forwardedSignals() : Object.values(requests);
-  const caught = heeded.filter((number) => !isFirst || number !== signalNumber("ABRT")); // a fault's
+  const caught = heeded.filter((number) => !isFirst || number !== signalNumber("ABRT")); // a fault
   const signalFd = openSignals([signals.CHLD, ...caught]);
   const init: Init = {
     name,

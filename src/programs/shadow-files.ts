@@ -33,9 +33,6 @@ export function serviceTree(directory: string): string | Refusal {
   const obstacle = firstObstacle(directory, serviceNames(listing));
   if (obstacle === null) return directory;
   const source = absolute(directory);
-  if (typeof source === "number") {
-    return new Refusal(`unable to read the current directory: ${reason(-source)}`);
-  }
   const services = new Map<string, Shadowed>();
   for (const name of serviceNames(listing)) {
     const service = survey(`${source}/${name}`);
@@ -52,12 +49,12 @@ export function serviceTree(directory: string): string | Refusal {
 }
 
 /** Without a slash at the end, unless it is all; links in the shadow begin with it. */
-function absolute(directory: string): string | number {
+export function absolute(directory: string): string {
   let path = directory;
   while (path.length > 1 && path.endsWith("/")) path = path.slice(0, -1);
   if (path.startsWith("/")) return path;
   const here = sys.readlink("/proc/self/cwd");
-  return typeof here === "number" ? here : `${here}/${path}`;
+  return typeof here === "number" ? path : `${here}/${path}`; // without /proc nobody knows
 }
 
 // --- What is there -----------------------------------------------------------------------

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inEngine, startContainer } from "../container.ts";
+import { later } from "../with-services.ts";
 
 /** Says that it is up, and what it hears; ends 0.2 s after that. */
 const hears = (signal: string, code = 0): string => `#!/bin/sh
@@ -81,6 +82,7 @@ test("a second TERM ends the delay of --drain", inEngine, async (t) => {
   const container = await startContainer(t, { services, args: ["--drain", "600"] });
   await container.stdout.waitFor(/up$/);
   await container.kill("TERM");
+  await later();
   await container.kill("TERM");
   await container.stdout.waitFor(/bye$/);
   assert.equal(await container.exitCode(), 0);

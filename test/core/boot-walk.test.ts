@@ -92,7 +92,8 @@ function mainEventsIn({ main }: Boot): readonly Event[] {
 function normal(boot: Boot): Boot {
   const main = { ...boot.main, killAt: boot.main.killAt === null ? null : 0 };
   const deadline = boot.deadline === null ? null : 0;
-  return { ...boot, main, deadline, place: "", stopSignal: 15 };
+  const toldAt = Number.NEGATIVE_INFINITY;
+  return { ...boot, main, deadline, toldAt, place: "", stopSignal: 15 };
 }
 
 function checkEffect(before: Boot, after: Boot, effect: Effect): void {

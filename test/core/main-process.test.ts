@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { step } from "../../src/core/boot.ts";
 import { type Boot, type Ending, type Event, newBoot } from "../../src/core/boot-state.ts";
+import { againMs } from "../../src/core/limits.ts";
 import { exitCodeOf } from "../../src/core/main-process.ts";
 
 const terms = { hasMain: true, drainMs: 0, killAfterMs: 7000, success: [143] };
@@ -35,7 +36,10 @@ const end: readonly Event[] = [stageEnded(0), stageStarted(3), stageEnded(0)];
 /** The state after the events, and what was done for the last of them. */
 function after(events: readonly Event[], boot = newBoot("container", terms)) {
   let at: { boot: Boot; effects: readonly { kind: string }[] } = { boot, effects: [] };
-  for (const event of events) at = step(at.boot, event, 0);
+  for (const event of events) {
+    const boot = { ...at.boot, toldAt: Number.NEGATIVE_INFINITY }; // a while ago
+    at = step(boot, event, 0);
+  }
   const effects = at.effects.filter(({ kind }) => kind !== "say" && kind !== "remember");
   return { boot: at.boot, effects };
 }
@@ -106,6 +110,12 @@ test("told again, everything is killed; in the delay, that ends", () => {
   assert.deepEqual(delayed.effects, [{ kind: "take", mark: "stopit" }]);
   const last = after([...runs, term, term], slow).effects.at(-1);
   assert.deepEqual(last, { kind: "signal", pid: 2, group: false, kill: false });
+});
+
+test("who tells us and then our group means it once", () => {
+  const told = step(newBoot("container", terms), term, 5).boot;
+  assert.deepEqual(step(told, term, 5 + againMs - 1), { boot: told, effects: [] });
+  assert.equal(step(told, term, 5 + againMs).boot.phase, "over");
 });
 
 test("a number that was left came first", () => {

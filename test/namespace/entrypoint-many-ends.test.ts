@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import { test } from "node:test";
 import { inNamespaces, startNamespace } from "../namespace.ts";
 import { isUp } from "../tree.ts";
-import { polite, say, service, startContainer } from "../with-services.ts";
+import { later, polite, say, service, startContainer } from "../with-services.ts";
 
 const ended = (code: number) => ({ code, signal: null });
 const main = (script: string) => ["sh", "-c", script];
@@ -124,6 +124,7 @@ test("differs, container-again: a second TERM kills everything", inNamespaces, a
   await inside.waitFor(/^up$/m);
   inside.signal("SIGTERM");
   await inside.waitFor(/told/);
+  await later();
   inside.signal("SIGTERM");
   assert.deepEqual(await inside.waitForExit(), ended(137));
   assert.match(inside.stderr.text(), /told to end again, killing all processes/);
@@ -141,6 +142,7 @@ test(
     inside.signal("SIGTERM");
     await inside.stderr.waitFor(/told to end, which begins in 600 seconds/);
     assert.doesNotMatch(inside.said(), /down/);
+    await later();
     inside.signal("SIGTERM");
     assert.deepEqual(await inside.waitForExit(), ended(0));
     assert.match(inside.said(), /web down/);

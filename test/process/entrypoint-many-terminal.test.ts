@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bin, serviceDir, tempDir } from "../harness.ts";
 import { openTerminal } from "../terminal.ts";
+import { later } from "../with-services.ts";
 
 const web = { "run!": "#!/bin/sh\necho up\nexec sleep 600\n" };
 
@@ -34,7 +35,8 @@ test("a second Ctrl-C while services end kills everything", async (t) => {
   await terminal.waitFor(/^web \| up$/m);
   terminal.type("\x03");
   await terminal.waitFor(/web \| told$/m);
+  await later();
   terminal.type("\x03");
-  assert.equal(await terminal.waitForExit(), 0);
+  assert.equal(await terminal.waitForExit(), 137);
   assert.match(terminal.text(), /told to end again/);
 });
