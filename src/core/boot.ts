@@ -32,7 +32,7 @@ import {
   type Stage,
   type Step,
 } from "./boot-state.ts";
-import { againMs, stageFailuresMax, stageRetryMs, stageStopMs } from "./limits.ts";
+import { againMs, restKillMs, stageFailuresMax, stageRetryMs, stageStopMs } from "./limits.ts";
 import { beginMain, codeAfter, endMain, isAlive, killMain, leftFor } from "./main-process.ts";
 import { type Errno, errnos } from "./message.ts";
 import type { Millis } from "./time.ts";
@@ -137,7 +137,8 @@ function afterStage3(boot: Boot, isDone: boolean, now: Millis): Step {
   if (!isDone) {
     return stay({ ...next, deadline: now + stageStopMs }, { kind: "endAll", kill: false });
   }
-  return stay({ ...next, deadline: (boot.main.killAt ?? now) + stageStopMs });
+  const { killAt } = boot.main; // null: it was killed, and waited for
+  return stay({ ...next, deadline: killAt === null ? now + restKillMs : killAt + stageStopMs });
 }
 
 function leave(boot: Boot, ...effects: readonly Effect[]): Step {

@@ -75,7 +75,8 @@ export function readCode(): number | null {
 
 /** Whoever is not process 1 leaves nothing behind. */
 export function removeCodeFile(): void {
-  sys.unlink(sys.getenv("TRINIT_EXITCODE") ?? "");
+  const path = sys.getenv("TRINIT_EXITCODE");
+  if (path) for (const file of [path, `${path}.stopit`, `${path}.reboot`]) sys.unlink(file);
 }
 
 /** What services see where they are to see nothing of the container's: how to find programs, and

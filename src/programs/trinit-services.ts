@@ -70,6 +70,9 @@ export function awaitServices(seconds: number): number {
   for (const path of missing) warn(`no runsv in ${path} after ${seconds} seconds, going on`);
   const rest = paths.filter((path) => !missing.includes(path));
   if (rest.length > 0) checkServices(rest, Math.ceil((until - sys.monotonic()) / 1000));
+  // The end of an essential one ends the container, and us, once runsvdir has said so.
+  const isOver = (path: string): boolean => has(`${path}/essential`) && !isSupervised(path);
+  while (rest.some(isOver) && sys.monotonic() < until) waitReady([], sys.monotonic() + awaitLookMs);
   return 0;
 }
 
