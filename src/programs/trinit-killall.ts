@@ -138,9 +138,16 @@ export function endRest(seconds: number, init: number): readonly Running[] {
   const patient = new Set([...pids, ...writers.map(({ parent }) => parent)]); // with their runsv
   const isOther = (one: Running): boolean => !isRelay(one);
   const told = new Set([...writers, ...left.filter(isRelay)].map(keyOf));
-  left = endThese(left, init, seconds, told, (one) => isOther(one) && !patient.has(one.pid));
-  left = endThese(left, init, seconds, told, isOther);
-  return endThese(left, init, relaySeconds, told, () => true);
+  const stuck = new Set<string>(); // nobody waits for these a second time
+  const end = (limit: number, isMeant: (one: Running) => boolean): void => {
+    const isStill = (one: Running): boolean => isMeant(one) && !stuck.has(keyOf(one));
+    left = endThese(left, init, limit, told, isStill);
+    for (const one of left) if (isMeant(one)) stuck.add(keyOf(one));
+  };
+  end(seconds, (one) => isOther(one) && !patient.has(one.pid));
+  end(seconds, isOther);
+  end(relaySeconds, () => true);
+  return left;
 }
 
 /** True for a relay of ours, and not for another program of that name. */
