@@ -39,9 +39,9 @@ export const usage = `usage: trinit entrypoint [options] [--] [command [args]]
     -p, --parent-death sig  the signal to get when the parent ends
     -r, --rewrite from:to   the command gets another signal, or none (0)
     -v, --verbose           tells what is done
+    --drain seconds         between being told to stop and doing so (0)
   with services:
     --service-dir dir       where they are, before $SVDIR and /etc/service
-    --drain seconds         between being told to stop and doing so (0)
     --kill-after seconds    what the command gets between TERM and KILL (7)
     --wait seconds          for services to come up before the command (10)
     --log plain|prefix|json     how lines of services reach stdout (prefix)

@@ -31,6 +31,15 @@ for (const [world, flags] of Object.entries(worlds)) {
   });
 }
 
+test("init below another one says what to do, and is no success", inEngine, async (t) => {
+  for (const args of [[], ["sh", "-c", "exit 7"]]) {
+    const entrypoint = ["/sbin/init"];
+    const ended = await runContainer(t, { entrypoint, flags: ["--init"], args, services });
+    assert.equal(ended.code, 100);
+    assert.match(ended.stderr, /process 1 is another, in a container call trinit entrypoint$/m);
+  }
+});
+
 test("what a command leaves behind is reaped with --init", inEngine, async (t) => {
   const orphans = `for i in 1 2 3 4 5; do (sleep 600 &); done
     sleeping() { grep -ls '^Name:.sleep' /proc/[0-9]*/status | wc -l; } # zombies, too

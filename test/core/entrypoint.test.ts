@@ -97,6 +97,7 @@ test("what is wrong is said", () => {
     "--log: not plain, prefix or json: xml": ["--log=xml"],
     "--stamp: not none, tai, utc or iso: now": ["--stamp=now"],
     "-p: not a signal: FOO": ["-p", "FOO"],
+    "--stamp needs --log prefix or json": ["--log=plain", "--stamp=iso", "--", "true"],
   };
   for (const [complaint, args] of Object.entries(complaints)) {
     assert.equal(parseEntrypoint(args), complaint);

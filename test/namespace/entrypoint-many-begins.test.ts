@@ -113,6 +113,17 @@ test("CMD beside the stages of this repository", inNamespaces, async (t) => {
   assert.match(inside.said(), /web down/);
 });
 
+test("a directory of services may be relative to where we are", inNamespaces, async (t) => {
+  const services = { "app/web": service("web", "", { essential: "" }) };
+  for (const words of ["--service-dir service/app", "--service-dir service/app sleep 600"]) {
+    const pid1 = ["sh", "-c", `cd /etc && exec trinit entrypoint ${words}`];
+    const inside = await startNamespace(t, { pid1, runit: {}, services });
+    await inside.run("sh", "-c", "until sv status /etc/service/app/web; do sleep 0.02; done");
+    inside.signal("SIGTERM");
+    await inside.waitForExit();
+  }
+});
+
 test("init with nothing to run says so, and waits for services", inNamespaces, async (t) => {
   const inside = await startNamespace(t, { pid1: ["init"], runit: {} });
   await inside.stderr.waitFor(/^trinit: warning: nothing to run: /);

@@ -77,6 +77,34 @@ test("services that are named and are not there: a warning, and the command runs
   assert.deepEqual([code, stderr], [5, `trinit: warning: ${what}\n`]);
 });
 
+test("a directory of services that cannot be read is a wrong call", async (t) => {
+  const args = ["entrypoint", "--service-dir", "/nosuch", "true"];
+  const { code, stderr } = await run(t, bin("trinit"), args);
+  const why = "unable to open directory /nosuch: file does not exist";
+  assert.deepEqual([code, stderr], [100, `trinit: fatal: ${why}\n`]);
+});
+
+test("--drain: what tells it to end waits, for a second one at most", async (t) => {
+  const started = await startEntrypoint(t, "other", ["--drain", "600", signalsProgram(t)]);
+  await started.stdout.waitFor(/^got 0$/);
+  started.send(15);
+  started.send(10);
+  await started.stdout.waitFor(/^got 10$/);
+  started.send(2);
+  await started.stdout.waitFor(/^got 15$/);
+  assert.deepEqual(started.stdout.lines(), ["got 0", "got 10", "got 15"]);
+});
+
+test("--drain: it begins by itself when the time is over", async (t) => {
+  const script = "trap 'exit 3' TERM; echo up; while :; do sleep 0.02; done";
+  const started = await startEntrypoint(t, "other", ["--drain", "0.2", "sh", "-c", script]);
+  await started.stdout.waitFor(/^up$/);
+  const began = performance.now();
+  started.send(15);
+  assert.equal((await started.waitForExit()).code, 3);
+  assert.ok(performance.now() - began >= 200);
+});
+
 test("a wrong call: what is wrong, the usage, 100", async (t) => {
   const { code, stderr } = await run(t, bin("trinit"), ["entrypoint", "--frob", "true"]);
   assert.equal(code, 100);
