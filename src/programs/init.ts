@@ -74,7 +74,7 @@ function bootUp(name: string, argv: readonly string[]): Outcome {
   if (options.parentDeath !== null) sys.parentdeath(options.parentDeath);
   if (isFirst) mountProc();
   else sys.subreaper();
-  if (!isResumed && sys.getenv(codeVariable) !== null) sys.setenv(codeVariable, ""); // another's
+  if (!isResumed && sys.getenv(codeVariable) !== null) sys.setenv(codeVariable, ""); // not ours
   sys.setenv("TRINIT_INIT", isFirst ? "" : `${sys.getpid()}`);
   const isMachine = isFirst && (sys.machine() || (FAULTS && sys.fault("machine")));
   if (sys.getenv("PATH") === null) sys.setenv("PATH", defaultPath);

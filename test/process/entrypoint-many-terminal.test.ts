@@ -35,6 +35,6 @@ test("a second Ctrl-C while services end kills everything", async (t) => {
   terminal.type("\x03");
   await terminal.waitFor(/web \| told$/m);
   terminal.type("\x03");
-  assert.equal(await terminal.waitForExit(), 0);
+  assert.equal(await terminal.waitForExit(), 137);
   assert.match(terminal.text(), /told to end again/);
 });
