@@ -82,7 +82,7 @@ export function setMark(mark: Mark): number {
 /** True where /etc/runit/ctrlaltdel may be executed by its owner. */
 export function hasCtrlAltDel(): boolean {
   const stat = sys.stat(`${stageDirectory}/ctrlaltdel`);
-  return typeof stat !== "number" && (stat.mode & ownerExecute) !== 0;
+  return ownsStages() && typeof stat !== "number" && (stat.mode & ownerExecute) !== 0;
 }
 
 /** Tells init to end the system: "0" powers off, "6" reboots. An exit code; as runit has it,

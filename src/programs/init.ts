@@ -74,7 +74,8 @@ function bootUp(name: string, argv: readonly string[]): Outcome {
   if (options.parentDeath !== null) sys.parentdeath(options.parentDeath);
   if (isFirst) mountProc();
   else sys.subreaper();
-  if (!isResumed && sys.getenv(codeVariable) !== null) sys.setenv(codeVariable, ""); // another's
+  const isOthers = !isResumed && sys.getenv(codeVariable) !== null;
+  if (isOthers) sys.setenv(codeVariable, "");
   sys.setenv("TRINIT_INIT", isFirst ? "" : `${sys.getpid()}`);
   const isMachine = isFirst && (sys.machine() || (FAULTS && sys.fault("machine")));
   if (sys.getenv("PATH") === null) sys.setenv("PATH", defaultPath);
@@ -82,7 +83,8 @@ function bootUp(name: string, argv: readonly string[]): Outcome {
   const terms = { ...options, hasMain: options.command.length > 0 };
   const boot = isMachine ? newBoot("machine", noTerms) : newBoot("container", terms);
   const heeded = isEntrypoint ? forwardedSignals() : Object.values(requests);
-  const caught = heeded.filter((number) => !isFirst || number !== signalNumber("ABRT")); // a fault
+  const fault = isFirst ? signalNumber("ABRT") : null; // abort() of our own
+  const caught = heeded.filter((number) => number !== fault);
   const signalFd = openSignals([signals.CHLD, ...caught]);
   const init: Init = {
     name,

@@ -71,7 +71,10 @@ export function awaitServices(seconds: number): number {
   const rest = paths.filter((path) => !missing.includes(path));
   if (rest.length > 0) checkServices(rest, Math.ceil((until - sys.monotonic()) / 1000));
   // The end of an essential one ends the container, and us, once runsvdir has said so.
-  const isOver = (path: string): boolean => has(`${path}/essential`) && !isSupervised(path);
+  const isOver = (path: string): boolean => {
+    const status = readStatus(path);
+    return has(`${path}/essential`) && "want" in status && status.want === "down";
+  };
   while (rest.some(isOver) && sys.monotonic() < until) waitReady([], sys.monotonic() + awaitLookMs);
   return 0;
 }

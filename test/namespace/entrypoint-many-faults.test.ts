@@ -2,6 +2,7 @@
 // purpose by a test build, or with CMD, which stops, or may not be signalled.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { stageStopMs } from "../../src/core/limits.ts";
 import { kill } from "../harness.ts";
 import { startFaultyInit } from "../init.ts";
 import { inNamespaces, startNamespace } from "../namespace.ts";
@@ -70,4 +71,16 @@ test("CMD is not started where an essential service has ended", inNamespaces, as
   });
   assert.deepEqual(await inside.waitForExit(), ended(5));
   assert.equal(inside.said(), "");
+});
+
+test("after a stage 3 that fails, nobody waits once nothing is left", inNamespaces, async (t) => {
+  const web = service("web", "pkill -KILL -f trinit.stage.3");
+  const runit = { "3!": "#!/bin/sh\nexit 1\n" };
+  const inside = await startContainer(t, [], [], { services: { web }, runit });
+  await inside.waitFor(/web up/);
+  const began = performance.now();
+  inside.signal("SIGTERM");
+  assert.deepEqual(await inside.waitForExit(), ended(0));
+  assert.match(inside.stderr.text(), /child crashed: built-in stage 3/);
+  assert.ok(performance.now() - began < stageStopMs);
 });

@@ -61,9 +61,11 @@ test("on a machine, the scripts that boot it are not the entrypoint's", inNamesp
   const faults = tempDir(t);
   fs.writeFileSync(path.join(faults, "machine"), "");
   const stage = `#!/bin/sh\n${say("machine")}\n`;
+  const cmd = 'trap "exit 6" INT; kill -INT $PPID; while :; do sleep 0.02; done';
   const inside = await startNamespace(t, {
-    pid1: ["sh", "-c", "trinit entrypoint sh -c 'exit 6'; echo $?; exec sleep 600"],
-    runit: { "1!": stage, "2!": stage, "3!": stage },
+    // INT would run ctrlaltdel, which goes on.
+    pid1: ["sh", "-c", `trinit entrypoint sh -c '${cmd}'; echo $?; exec sleep 600`],
+    runit: { "1!": stage, "2!": stage, "3!": stage, "ctrlaltdel!": stage },
     services,
     trinit: faultsBin("trinit"),
     env: { TRINIT_FAULTS: faults },
