@@ -52,5 +52,15 @@ export function lineHead(format: Format, { service, stream, continued }: Source,
   return `${jsonText({ time: stamp, ...members }).slice(0, -1)},"text":"`;
 }
 
+/** How many of the last of these bytes begin a character of UTF-8 that does not end there. */
+export function unfinished(bytes: Uint8Array, size: number): number {
+  for (let count = 1; count <= 3; count++) {
+    const byte = bytes[size - count] ?? 0;
+    if (byte < 0x80) return 0;
+    if (byte >= 0xc0) return count < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? count : 0;
+  }
+  return 0;
+}
+
 /** What ends a line of JSON. */
 export const jsonTail = '"}\n';

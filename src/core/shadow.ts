@@ -6,10 +6,14 @@ import { serviceNames } from "./scan.ts";
 /** In every shadow: what it is the shadow of. A directory without is none of ours. */
 export const shadowMark = ".shadow";
 
+export type Owner = readonly [uid: number, gid: number];
+
 /** A directory that the shadow has itself. */
 export interface Own {
   readonly kind: "service" | "log" | "main";
   readonly mode: number;
+  /** Its user and group. */
+  readonly owner: Owner;
   readonly entries: readonly string[];
   /** Those of the entries that the shadow has itself, too, by their names. */
   readonly inner: ReadonlyMap<string, Own>;
@@ -22,7 +26,13 @@ export interface Shadowed extends Own {
 
 /** One thing to be made; the path is from the shadow on. */
 export type Step =
-  | { readonly kind: "directory"; readonly path: string; readonly mode: number }
+  | {
+      readonly kind: "directory";
+      readonly path: string;
+      readonly mode: number;
+      /** Null: who makes it. */
+      readonly owner: Owner | null;
+    }
   | { readonly kind: "link"; readonly path: string; readonly target: string };
 
 /** Where a shadow may be, the best place first. */
@@ -42,7 +52,8 @@ function isLinked(kind: Own["kind"], name: string): boolean {
 }
 
 function stepsOf(source: string, path: string, own: Own): readonly Step[] {
-  const steps: Step[] = [{ kind: "directory", path, mode: ownMode(own.mode) }];
+  const owner = own.kind === "main" ? own.owner : null; // the logger becomes that user
+  const steps: Step[] = [{ kind: "directory", path, mode: ownMode(own.mode), owner }];
   for (const name of own.entries) {
     if (!isLinked(own.kind, name)) continue;
     const inner = own.inner.get(name);

@@ -7,7 +7,7 @@
 import { signals } from "../core/commands.ts";
 import { diskRetryMs, relayLineBytes, relayReadBytes } from "../core/limits.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
-import { type Format, jsonTail, lineHead } from "../core/relay.ts";
+import { type Format, jsonTail, lineHead, unfinished } from "../core/relay.ts";
 import { type Outcome, openSignals, readSignals, runTurns } from "../sys/loop.ts";
 import { close, complain, SysError } from "../sys/posix.ts";
 
@@ -108,10 +108,18 @@ function take(state: Relay, stream: Stream): void {
   stream.size += count;
   const last = buffer.subarray(before, stream.size).lastIndexOf(newline);
   if (last >= 0) write(state, stream, before + last + 1);
-  else if (stream.size >= relayLineBytes) {
-    endLine(state, stream);
-    stream.continued = true;
-  }
+  else if (stream.size >= relayLineBytes) cutLine(state, stream, buffer);
+}
+
+/** Writes what there is of a line that is too long, but no part of a character. */
+function cutLine(state: Relay, stream: Stream, buffer: Uint8Array): void {
+  const rest = buffer.slice(stream.size - unfinished(buffer, stream.size), stream.size);
+  stream.size -= rest.length;
+  endLine(state, stream);
+  stream.continued = true;
+  if (rest.length === 0) return;
+  roomIn(stream).set(rest);
+  stream.size = rest.length;
 }
 
 /** A buffer with what is held, and room for more, and for a newline behind that. */

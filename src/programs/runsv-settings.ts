@@ -56,11 +56,6 @@ function millisIn(text: string): Millis | null {
   return text === "" ? null : Number(text);
 }
 
-/** True when the end of ./run is to be the end of all, as its directory says. */
-export function isEssential({ honoursEssential }: Supervisor, { service }: Unit): boolean {
-  return honoursEssential && !service.log && typeof sys.stat("essential") !== "number";
-}
-
 /** What ./run, ./finish and the scripts in control see, where env/ says so; null: what we do. */
 export function serviceEnvironment(): readonly string[] | null {
   const there = statIfThere("env");

@@ -125,13 +125,20 @@ export function say(
   leaveComplaint(unit.files, unit.complaint);
 }
 
-/** What is to be written of a service. */
-export function newsOf(unit: Unit): News {
+/** True when the end of ./run is to be the end of all, as its directory says. */
+export function isEssential({ honoursEssential }: Supervisor, { service }: Unit): boolean {
+  return honoursEssential && !service.log && typeof sys.stat("essential") !== "number";
+}
+
+/** What is to be written of a service. That it was told to end without TERM, runit does not say: it
+ * is said where who comes after us needs it, for `timeout-kill` and `essential`. */
+export function newsOf(supervisor: Supervisor, unit: Unit): News {
   const { service, since, complaint } = unit;
-  const { state, pid, paused, gotTerm } = service;
-  const want = service.want === "up" ? "up" : "down";
-  const status = { state, want, pid, paused, gotTerm, since } as const;
-  return { status, told: service, ends: unit, complaint };
+  const { state, want, pid, paused, gotTerm, due } = service;
+  const wanted = want === "up" ? "up" : "down";
+  const status = { state, want: wanted, pid, paused, gotTerm, since } as const;
+  const ending = service.ending && (due !== null || isEssential(supervisor, unit));
+  return { status, told: { want, ending }, ends: unit, complaint };
 }
 
 /** A status that cannot be written (disk full, read-only) never stops the service. */
@@ -142,7 +149,7 @@ export function announce(supervisor: Supervisor, unit: Unit, stamped: boolean): 
     writeBirths(unit.files.path, unit.service.state, unit.service.pid);
   }
   try {
-    writeStatusFiles(unit.files, newsOf(unit));
+    writeStatusFiles(unit.files, newsOf(supervisor, unit));
     unit.unwrittenUntil = null;
   } catch (error) {
     if (!(error instanceof SysError)) throw error;

@@ -36,10 +36,11 @@ import {
   openSuperviseFiles,
 } from "./runsv-files.ts";
 import { startBuiltinLogger } from "./runsv-logger.ts";
-import { isEssential, killAfter, serviceEnvironment, stopSignal } from "./runsv-settings.ts";
+import { killAfter, serviceEnvironment, stopSignal } from "./runsv-settings.ts";
 import {
   announce,
   count,
+  isEssential,
   newSupervisor,
   newsOf,
   newUnit,
@@ -97,8 +98,8 @@ export function samples(): unknown {
   const files = { path: "", lock: -1, control: -1, written: nothingWritten() };
   const unit = newUnit(false, files);
   const service = step(unit.service, { kind: "begin", up: true }, 0).service;
-  const news = newsOf(unit);
   const supervisor = newSupervisor("", unit, unit, { read: -1, write: -1 }, -1, false);
+  const news = newsOf(supervisor, unit);
   const adopted = { state: "run", pidfd: null };
   const turns = runTurns({ who: "", state: null, fds: descriptors, deadline: nextDeadline, turn });
   return [supervisor, service, news, adopted, turns];

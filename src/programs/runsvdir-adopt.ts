@@ -15,7 +15,7 @@ export interface Adopted {
 }
 
 /** The pid of the runsv that a service has already, and no runsvdir; 0: none. */
-export function leftOver(directory: string): number {
+export function leftRunsv(directory: string): number {
   const pid = sys.living(recordIn(directory));
   return pid > 0 && parentCalled("runsvdir", pid) === 0 ? pid : 0;
 }

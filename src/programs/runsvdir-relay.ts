@@ -97,7 +97,7 @@ export function openOutput(
       closePipes(relays, owner.relay);
       owner.relay = null;
     }
-    warn(log, "/relay", "unable to relay the output of all services", reasonOf(error));
+    warn(log, "/relay", "unable to relay the output of some services", reasonOf(error));
     return [];
   }
   if (owner.relay.pid > 0) owner.relay.isRejoined = true;

@@ -28,7 +28,7 @@ import {
   adopt,
   hasEnded,
   isSupervised,
-  leftOver,
+  leftRunsv,
   release,
 } from "./runsvdir-adopt.ts";
 import { type Ending, endRest, newEnding, nextLook, watchStatus } from "./runsvdir-end.ts";
@@ -430,7 +430,7 @@ function forkSupervisors(
  * is ours from now on, for any other one's end is waited. */
 function isTaken(state: Runsvdir, child: Child, now: Millis): boolean {
   const directory = `${state.directory}/${child.name}`;
-  const pid = leftOver(directory);
+  const pid = leftRunsv(directory);
   if (pid > 0) child.adopted = adopt(pid, countAdopted(state), child.key);
   const subject = `${child.name}/lock`;
   if (child.adopted !== null) {

@@ -14,6 +14,7 @@ import {
   close,
   isDirectory,
   isLink,
+  isRegular,
   open,
   Refusal,
   rename,
@@ -124,7 +125,7 @@ function look(path: string, kind: Own["kind"]): Own | null {
   const below = innerKinds[kind];
   const own = below && entries.includes(below[0]) ? look(`${path}/${below[0]}`, below[1]) : null;
   if (below !== null && own !== null) inner.set(below[0], own);
-  return { kind, mode: stat.mode, entries, inner };
+  return { kind, mode: stat.mode, owner: [stat.uid, stat.gid], entries, inner };
 }
 
 // --- What is made ------------------------------------------------------------------------
@@ -136,6 +137,8 @@ function makeShadow(place: string, source: string, steps: readonly Step[]): stri
   try {
     writeMark(`${place}/${shadowMark}`, source);
     for (const step of steps) make(place, step);
+    // A service that gives up root finds its own files by their paths.
+    if (sys.geteuid() === 0) sys.chmod(place, 0o711);
     return null; // the descriptor stays open: the lock is on it
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
@@ -159,7 +162,9 @@ function make(place: string, step: Step): void {
   const path = `${place}/${step.path}`;
   const made = step.kind === "link" ? sys.symlink(step.target, path) : sys.mkdir(path, 0o700);
   if (made < 0) throw new SysError("create", -made, path);
-  if (step.kind === "directory") sys.chmod(path, step.mode); // whatever the umask is
+  if (step.kind === "link") return;
+  sys.chmod(path, step.mode); // whatever the umask is
+  if (step.owner !== null) sys.chown(path, ...step.owner); // root's privilege: others do without
 }
 
 /** A new directory, with a lock on it, by its descriptor; or why there is none. Whatever has the
@@ -196,10 +201,10 @@ function lockOwn(place: string): number | string {
 function clear(place: string): string | null {
   const names = sys.readdir(place);
   if (typeof names === "number") return reason(-names);
-  if (names.length > 0 && !names.includes(shadowMark)) return "is there already";
+  if (names.length > 0 && !isMarked(place)) return "is there already";
   if (isLive(place, names)) return "is in use";
   const old = `${place}.shadow.old`;
-  removeTree(old); // of one that was killed here
+  if (isMarked(old)) removeTree(old); // of one that was killed here
   try {
     rename(place, old);
   } catch (error) {
@@ -208,6 +213,14 @@ function clear(place: string): string | null {
   }
   removeTree(old);
   return null;
+}
+
+/** True for a shadow: a directory of somebody else's may hold anything by the mark's name. */
+function isMarked(place: string): boolean {
+  const mark = `${place}/${shadowMark}`;
+  const there = sys.lstat(mark);
+  if (typeof there === "number" || !isRegular(there)) return false;
+  return sys.readfile(mark, 1) === "/";
 }
 
 /** True while a runsv is in it, or something that a killed one has left. */
@@ -234,16 +247,19 @@ function isSupervised(directory: string): boolean {
 function removeTree(top: string): void {
   const root = sys.lstat(top);
   if (typeof root === "number" || !isDirectory(root) || root.uid !== sys.geteuid()) return;
+  const mark = `${top}/${shadowMark}`; // the last to go: whoever comes after us may finish
   const directories = [top];
   for (const directory of directories) {
     const names = sys.readdir(directory);
     for (const name of typeof names === "number" ? [] : names) {
       const path = `${directory}/${name}`;
       const there = sys.lstat(path);
-      if (typeof there === "number") continue;
+      if (typeof there === "number" || path === mark) continue;
       if (!isDirectory(there)) sys.unlink(path);
       else if (there.dev === root.dev) directories.push(path);
     }
   }
-  for (const directory of directories.reverse()) sys.rmdir(directory);
+  for (const directory of directories.slice(1).reverse()) sys.rmdir(directory);
+  sys.unlink(mark);
+  sys.rmdir(top);
 }

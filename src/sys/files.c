@@ -324,10 +324,11 @@ JSValue sys_rename(ARGS) {
 		give_scratch(ctx, path); \
 		return result; \
 	}
-/* unlink(path), chmod(path, mode), mkdir(path, mode), rmdir(path), writable(path),
- * mkfifo(path, mode), chdir(path), chroot(path) -> 0 | -errno */
+/* unlink(path), chmod(path, mode), chown(path, uid, gid), mkdir(path, mode), rmdir(path),
+ * writable(path), mkfifo(path, mode), chdir(path), chroot(path) -> 0 | -errno */
 PATH_CALL(unlink, unlink(path))
 PATH_CALL(chmod, chmod(path, mode))
+PATH_CALL(chown, lchown(path, (uid_t)mode, (gid_t)int_in(ctx, argv[2])))
 PATH_CALL(mkdir, mkdir(path, mode))
 PATH_CALL(rmdir, rmdir(path))
 PATH_CALL(writable, access(path, W_OK))

@@ -62,6 +62,10 @@ export function isLink(stat: Stat): boolean {
 }
 
 /** True for the st_mode of a FIFO. */
+export function isRegular(stat: Stat): boolean {
+  return (stat.mode & 0o170000) === 0o100000;
+}
+
 export function isFifo(stat: Stat): boolean {
   return (stat.mode & 0o170000) === 0o010000;
 }

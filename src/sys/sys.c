@@ -205,6 +205,7 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(ftruncate, 2),
 	SYS_CALL(fchmod, 2),
 	SYS_CALL(chmod, 2),
+	SYS_CALL(chown, 3),
 	SYS_CALL(isatty, 1),
 	SYS_CALL(flock, 2),
 	SYS_CALL(lockfile, 1),

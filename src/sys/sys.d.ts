@@ -65,6 +65,8 @@ declare const sys: {
   ftruncate(fd: number, size: number): number;
   fchmod(fd: number, mode: number): number;
   chmod(path: Bytes, mode: number): number;
+  /** Of a link itself. */
+  chown(path: Bytes, uid: number, gid: number): number;
   isatty(fd: number): boolean;
   /** flock(2); -EAGAIN with LOCK_NB while somebody else has it. */
   flock(fd: number, operation: number): number;

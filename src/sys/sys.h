@@ -107,6 +107,7 @@ JSValue sys_fsync(ARGS);
 JSValue sys_ftruncate(ARGS);
 JSValue sys_fchmod(ARGS);
 JSValue sys_chmod(ARGS);
+JSValue sys_chown(ARGS);
 JSValue sys_isatty(ARGS);
 JSValue sys_flock(ARGS);
 JSValue sys_lockfile(ARGS);

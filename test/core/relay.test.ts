@@ -1,7 +1,7 @@
 // The formats of runsvdir -o, and what stands in front of a line.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Format, lineHead, parseFormat } from "../../src/core/relay.ts";
+import { type Format, lineHead, parseFormat, unfinished } from "../../src/core/relay.ts";
 
 const time = { seconds: 1_795_296_600, nanoseconds: 123_456_789 };
 const source = { service: "web", stream: "stdout", continued: false } as const;
@@ -54,3 +54,19 @@ test("a name with bytes that would break the line does not", () => {
   const json = lineHead({ log: "json", stamp: "none" }, named, time);
   assert.ok(json.includes('"service":"a\\u000ab\\"\\u007f\\uf7ff"'), json);
 });
+
+for (const [text, count] of [
+  ["plain", 0],
+  ["\xc3", 1],
+  ["x\xe2\x82", 2],
+  ["\xf0\x9f\x98", 3],
+  ["\xf0\x9f\x98\x80", 0],
+  ["\xc3\xa4", 0],
+  ["\x80\x80\x80\x80", 0],
+  ["", 0],
+] as const) {
+  test(`of ${Buffer.from(text, "latin1").toString("hex")} the last ${count} wait`, () => {
+    const bytes = Buffer.from(`${text}behind`, "latin1");
+    assert.equal(unfinished(bytes, text.length), count);
+  });
+}

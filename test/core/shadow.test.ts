@@ -11,7 +11,8 @@ import {
 } from "../../src/core/shadow.ts";
 
 function own(kind: Own["kind"], entries: string, inner: Record<string, Own> = {}): Own {
-  return { kind, mode: 0o755, entries: entries.split(" "), inner: new Map(Object.entries(inner)) };
+  const more = { entries: entries.split(" "), inner: new Map(Object.entries(inner)) };
+  return { kind, mode: 0o755, owner: [7, 8], ...more };
 }
 
 function service(key: string, entries: string, inner: Record<string, Own> = {}): Shadowed {
@@ -22,7 +23,7 @@ function service(key: string, entries: string, inner: Record<string, Own> = {}):
 function lineOf(step: Step): string {
   return step.kind === "link"
     ? `${step.path} -> ${step.target}`
-    : `${step.path}/ ${step.mode.toString(8)}`;
+    : `${step.path}/ ${step.mode.toString(8)}${step.owner === null ? "" : ` of ${step.owner}`}`;
 }
 
 function planned(listing: string, services: Record<string, Shadowed>): string[] {
@@ -49,11 +50,11 @@ test("a log is made with what it has, but supervise", () => {
   ]);
 });
 
-test("of a log that cannot be written the config is kept", () => {
+test("of a log that cannot be written the config is kept, and whose it is", () => {
   const main = own("main", "current config lock state");
   const log = own("log", "main", { main });
   assert.deepEqual(planned("web", { web: service("1", "log", { log }) }).slice(2), [
-    "web/log/main/ 755",
+    "web/log/main/ 755 of 7,8",
     "web/log/main/config -> /s/web/log/main/config",
   ]);
 });

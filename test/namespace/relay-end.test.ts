@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { bin, eventually, run, serviceDir, start, tempDir } from "../harness.ts";
+import { forkRetryMs } from "../../src/core/limits.ts";
+import { bin, eventually, faultsBin, kill, run, serviceDir, start, tempDir } from "../harness.ts";
 import { inNamespaces, startNamespace } from "../namespace.ts";
+import { relayOf } from "../relay.ts";
 
 const talkative = `#!/bin/sh
 trap 'i=0; while [ $i -lt 5000 ]; do i=$((i+1)); echo "line $i"; done; printf "no end"; exit' TERM
@@ -37,6 +39,27 @@ test("process 1 does not wait for a stray that has a service's output", inNamesp
   assert.deepEqual(await world.waitForExit(), { code: 0, signal: null });
 });
 
+test("a relay that could not be forked does not hold up the end", inNamespaces, async (t) => {
+  const faults = tempDir(t);
+  const world = await startNamespace(t, {
+    pid1: ["runsvdir", "-o", "prefix", "-P", "/etc/service"],
+    runit: {},
+    services: { web: { "run!": talkative } },
+    trinit: faultsBin("trinit"),
+    env: { TRINIT_FAULTS: faults },
+  });
+  await world.stdout.waitFor(/^web \| begun$/);
+  fs.writeFileSync(path.join(faults, "fork"), "");
+  kill(await relayOf(world, "web"), "SIGKILL");
+  await world.stderr.waitFor(/unable to fork a relay for web/);
+  fs.rmSync(path.join(faults, "fork"));
+  const began = performance.now();
+  world.signal("SIGTERM");
+  assert.deepEqual(await world.waitForExit(), { code: 0, signal: null });
+  assert.ok(performance.now() - began < forkRetryMs / 2, "nothing was waited for");
+  assert.equal(world.stdout.lines().at(-1), "web | no end");
+});
+
 test("without /proc: said once, and lines come as they are", inNamespaces, async (t) => {
   const pid1 = ["runsvdir", "-o", "prefix", "-P", "/etc/service"];
   const said = { "run!": "#!/bin/sh\necho begun\nexec sleep 600\n" };
@@ -44,7 +67,7 @@ test("without /proc: said once, and lines come as they are", inNamespaces, async
   const prepare = "mount -t tmpfs none /proc";
   const world = await startNamespace(t, { pid1, runit: {}, services, prepare });
   await eventually("both", () => world.stdout.text() === "begun\nbegun\n");
-  const why = "unable to relay the output of all services: file does not exist";
+  const why = "unable to relay the output of some services: file does not exist";
   assert.deepEqual(world.stderr.lines(), [`runsvdir /etc/service: warning: ${why}`]);
 });
 

@@ -189,7 +189,7 @@ describe("essential", { concurrency: 2, ...inNamespaces }, () => {
 
   test("its runsvdir is killed before it ends: the next one hears of it", async (t) => {
     const pid1 = ["sh", "-c", "for _ in 1 2; do runsvdir -P /etc/service; echo $?; done"];
-    const inside = await startEssential(t, "exit 7", {}, { pid1 });
+    const inside = await startEssential(t, "rm go; exit 7", {}, { pid1 });
     const first = await eventually("runsvdir", () => childrenOf(inside.pid)[0]);
     kill(first, "SIGKILL");
     await inside.stdout.waitFor(/^137$/);

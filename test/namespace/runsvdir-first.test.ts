@@ -91,7 +91,8 @@ describe("runsvdir as process 1", { concurrency: 2, ...inNamespaces }, () => {
   });
 
   test("a logger that was taken over is left to write what it has", async (t) => {
-    const log = "#!/bin/sh\nwhile read -r line; do sleep 0.05; echo $line >>lines; done\n";
+    const wait = "while [ ! -e go ]; do sleep 0.02; done";
+    const log = `#!/bin/sh\n${wait}\nwhile read -r n; do sleep 0.05; echo $n >>lines; done\n`;
     const run = "#!/bin/sh\nseq 20\nsleep 600 &\n: >ready\nexec sleep 600\n";
     const inside = await startFirst(t, { web: { "run!": run, "log/run!": log } });
     await isReady(inside, "web");
@@ -99,6 +100,7 @@ describe("runsvdir as process 1", { concurrency: 2, ...inNamespaces }, () => {
     process.kill(runsv, "SIGKILL");
     await runsvOf(inside, "web", runsv);
     await until(inside.service("web"), ({ supervised }) => supervised, deadlineMs);
+    fs.writeFileSync(path.join(inside.service("web"), "log/go"), "");
     inside.signal("SIGTERM");
     assert.equal((await inside.waitForExit()).code, 0);
     const lines = fs.readFileSync(path.join(inside.service("web"), "log/lines"), "latin1");

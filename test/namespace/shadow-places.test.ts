@@ -83,6 +83,8 @@ for (const [what, prepare] of [
   ["a file", ": >/run/service"],
   ["a FIFO", "mkfifo /run/service"],
   ["a directory with something in it", "mkdir /run/service; : >/run/service/theirs"],
+  ["one whose .shadow is a directory", "mkdir -p /run/service/.shadow"],
+  ["one whose .shadow is not ours", "mkdir /run/service; echo dark >/run/service/.shadow"],
 ] as const) {
   test(`never followed and never used: ${what}`, inNamespaces, async (t) => {
     const world = await startWorld(t, { files, writable: ["/run", "/tmp"], prepare });
@@ -107,7 +109,7 @@ test("an old shadow of ours is made anew, and nothing of it stays", inNamespaces
     chmod 777 service; mkfifo service/fifo`);
   await isAt(world, "/run/service");
   const all = await world.sh("cd /run/service; find . ! -name .shadow | sort; stat -c %a .");
-  assert.equal(all.stdout, ".\n./web\n./web/run\n700\n");
+  assert.equal(all.stdout, ".\n./web\n./web/run\n711\n");
   assert.deepEqual(fs.readdirSync(world.at("/run/outside")), ["file"]);
   const names = fs.readdirSync(world.at("/run"));
   assert.deepEqual(
@@ -119,9 +121,18 @@ test("an old shadow of ours is made anew, and nothing of it stays", inNamespaces
 test("what a killed one was removing is removed", inNamespaces, async (t) => {
   const world = await startWorld(t, { files, writable: ["/run"] });
   await isAt(world, "/run/service");
-  await world.sh("mkdir -p /run/service.shadow.old/web; : >/run/service.shadow.old/web/file");
+  await world.sh("cd /run; mkdir -p service.shadow.old/web; : >service.shadow.old/web/file");
+  await world.sh("cp /run/service/.shadow /run/service.shadow.old");
   await isAt(world, "/run/service");
   assert.ok(!fs.existsSync(world.at("/run/service.shadow.old")));
+});
+
+test("what merely has the name of a shadow to be removed is not", inNamespaces, async (t) => {
+  const world = await startWorld(t, { files, writable: ["/run", "/tmp"] });
+  await isAt(world, "/run/service");
+  await world.sh("mkdir /run/service.shadow.old; : >/run/service.shadow.old/precious");
+  await isAt(world, "/tmp/service");
+  assert.ok(fs.existsSync(world.at("/run/service.shadow.old/precious")));
 });
 
 test("what is mounted in an old shadow stays as it is", inNamespaces, async (t) => {

@@ -51,9 +51,9 @@ test("a read-only service is a directory with links to all it has", inNamespaces
   ]);
 });
 
-test("only we can look into a shadow, and it tells whose it is", inNamespaces, async (t) => {
+test("only we can look into a shadow, and it tells whose it is", withUsers, async (t) => {
   const world = await shadowed(t, web);
-  await world.sh("umask 0; trinit shadow /mnt/service");
+  await world.sh("umask 0; trinit shadow /mnt/service", { uid: 65534 });
   assert.equal(fs.statSync(world.at("/run/service")).mode & 0o777, 0o700);
   assert.equal(fs.readFileSync(world.at("/run/service/.shadow"), "utf8"), "/mnt/service\n");
 });
@@ -180,6 +180,23 @@ test("log that leads elsewhere or nowhere, or is a file", inNamespaces, async (t
     "c/ 755",
     "c/log -> /mnt/service/c/log",
   ]);
+});
+
+test("a service that gives up root finds what it has by its path", withUsers, async (t) => {
+  const world = await shadowed(t, web);
+  await shadowOf(world);
+  const asUser = { uid: 65534 };
+  assert.equal((await world.sh("cd /run/service/web; test -x $PWD/run", asUser)).code, 0);
+  assert.notEqual((await world.sh("ls /run/service", asUser)).code, 0, "but nobody's names");
+});
+
+test("a log belongs to whom it belonged", withUsers, async (t) => {
+  const log = { "service/web/log/main/config": "s0\n" };
+  const world = await shadowed(t, { ...web, ...log }, "chown 1234:99 /mnt/service/web/log/main");
+  await shadowOf(world);
+  const { uid, gid } = fs.statSync(world.at("/run/service/web/log/main"));
+  assert.deepEqual([uid, gid], [1234, 99]);
+  assert.equal(fs.statSync(world.at("/run/service/web/log")).uid, 0);
 });
 
 test("names of any bytes", inNamespaces, async (t) => {

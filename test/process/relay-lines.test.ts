@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { jsonText } from "../../src/core/json.ts";
-import { bin, run, startRunsvdir, waitForFile } from "../harness.ts";
+import { bin, eventually, run, startRunsvdir, waitForFile } from "../harness.ts";
 import { newScan, sleeper } from "../tree.ts";
 
 /** ./run that says a text, and stays. */
@@ -124,6 +124,19 @@ test("a line of a megabyte is one line", async (t) => {
   const tree = startRunsvdir(t, scan, { args: ["-o", "prefix"] });
   await tree.stdout.waitFor(/after$/);
   assert.equal(tree.stdout.text(), `web | before\nweb | ${long}\nweb | after\n`);
+});
+
+test("a longer line is not cut inside a character", async (t) => {
+  const { scan } = newScan(t);
+  const script =
+    "#!/bin/sh\nprintf x\nyes \u20ac | head -n 700000 | tr -d '\\n'\necho\nexec sleep 600\n";
+  sleeper(scan, "web", { "run!": script });
+  const tree = startRunsvdir(t, scan, { args: ["-o", "json"] });
+  await eventually("three parts", () => tree.stdout.lines().length === 3);
+  const texts = tree.stdout
+    .lines()
+    .map((line) => JSON.parse(Buffer.from(line, "latin1").toString()).text);
+  assert.equal(texts.join(""), `x${"\u20ac".repeat(700_000)}`);
 });
 
 test("a longer line comes in parts, marked, of which none is lost", async (t) => {

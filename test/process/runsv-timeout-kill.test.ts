@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { control, until } from "../../src/client/index.ts";
 import {
   deadlineMs,
+  eventually,
   isAlive,
   kill,
   type Program,
@@ -104,6 +105,12 @@ describe("timeout-kill", { concurrency: 4 }, () => {
     assert.equal(await endedBy(dir, "down"), "-1 9");
   });
 
+  test("control/t that hangs does not stop it either", async (t) => {
+    const hangs = { "control/t!": "#!/bin/sh\nexec sleep 600\n" };
+    const { dir } = await startDeaf(t, { "timeout-kill": "100", ...hangs });
+    assert.equal(await endedBy(dir, "down"), "-1 9");
+  });
+
   test("a process that is stopped is killed, too", async (t) => {
     const { dir } = await startDeaf(t, { "timeout-kill": "100" });
     await control(dir, "pause");
@@ -120,19 +127,24 @@ describe("timeout-kill", { concurrency: 4 }, () => {
     assert.equal((await until(dir, () => true, deadlineMs)).pid, next.pid);
   });
 
-  test("who was told to end before its runsv was killed is killed by the next one", async (t) => {
-    const { dir, runsv } = await startDeaf(t, { "timeout-kill": hour });
-    const { pid } = await until(dir, ({ state }) => state === "run", deadlineMs);
-    await control(dir, "down");
-    await waitForRecord(dir, (lines) => lines.includes("TERM"));
-    kill(runsv.pid, "SIGKILL");
-    await runsv.waitForExit();
-    fs.writeFileSync(path.join(dir, "timeout-kill"), "100");
-    startRunsv(t, dir);
-    await until(dir, ({ supervised, state }) => supervised && state === "down", deadlineMs);
-    await waitForRecord(dir, (lines) => lines.filter((line) => line === "start").length === 1);
-    assert.ok(!isAlive(pid ?? 0));
-  });
+  for (const [how, told, files] of [
+    ["TERM", "run, got TERM, want down\n", {}],
+    ["control/t", "run, told to end, want down\n", { "control/t!": "#!/bin/sh\n" }],
+  ] as const)
+    test(`the next runsv kills who was told to end by ${how} before`, async (t) => {
+      const { dir, runsv } = await startDeaf(t, { "timeout-kill": hour, ...files });
+      const { pid } = await until(dir, ({ state }) => state === "run", deadlineMs);
+      await control(dir, "down");
+      const stat = path.join(dir, "supervise/stat");
+      await eventually(told, () => fs.readFileSync(stat, "latin1") === told);
+      kill(runsv.pid, "SIGKILL");
+      await runsv.waitForExit();
+      fs.writeFileSync(path.join(dir, "timeout-kill"), "100");
+      startRunsv(t, dir);
+      await until(dir, ({ supervised, state }) => supervised && state === "down", deadlineMs);
+      await waitForRecord(dir, (lines) => lines.filter((line) => line === "start").length === 1);
+      assert.ok(!isAlive(pid ?? 0));
+    });
 });
 
 describe("timeout-finish", { concurrency: 4 }, () => {
