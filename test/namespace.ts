@@ -44,6 +44,11 @@ function whyNot(): string | false {
 /** For test(): skips where namespaces cannot be had, but never in CI. */
 export const inNamespaces: { readonly skip: string | false } = { skip: whyNot() };
 
+/** As inNamespaces, but for root. */
+export const needsRoot: { readonly skip: string | false } = {
+  skip: inNamespaces.skip || (isRoot ? false : "wants root"),
+};
+
 /** As inNamespaces, but for a build with sanitizers, which want /proc and much memory. */
 export const unsanitized: { readonly skip: string | false } = {
   skip: (process.env.TRINIT_BIN ?? "").includes("asan")

@@ -30,6 +30,7 @@ function warn(what: string, why?: string): void {
 export function prepareServices(options: Entrypoint): boolean {
   const given = services();
   if (options.command.length === 0) warnOfNothing(given);
+  warnOfLimit(given, options);
   const tree = serviceTree(given);
   if (tree instanceof Refusal) {
     complain(sentence("trinit", "fatal", tree.message));
@@ -48,6 +49,18 @@ function warnOfNothing(directory: string): void {
   const hasServices = typeof names !== "number" && serviceNames(names).length > 0;
   const hasStage = typeof sys.stat(`${stageDirectory}/2`) !== "number";
   if (!hasServices && !hasStage) complain(nothingToRun(directory, "warning"));
+}
+
+/** A supervisor, its service, and who brings its lines out: root has no such limit. */
+function warnOfLimit(directory: string, { log }: Entrypoint): void {
+  const names = sys.readdir(directory);
+  const limit = sys.getrlimit(sys.RLIMIT_NPROC);
+  if (sys.geteuid() === 0 || typeof names === "number" || typeof limit === "number") return;
+  const count = serviceNames(names).length;
+  const needed = count * (log === "plain" ? 2 : 3);
+  if (limit[0] < 0 || limit[0] >= needed) return;
+  const what = `${count} services need ${needed} processes, and the limit is ${limit[0]}`;
+  warn(what, "raise it (--ulimit nproc=N, ulimit -u)");
 }
 
 /** An empty file, for whoever brings the container down and has an exit code for it. */

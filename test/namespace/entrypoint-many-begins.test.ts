@@ -5,7 +5,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { eventually, isAlive, kill } from "../harness.ts";
 import { startFaultyInit } from "../init.ts";
-import { inNamespaces, stageFiles, startNamespace } from "../namespace.ts";
+import { inNamespaces, needsRoot, stageFiles, startNamespace } from "../namespace.ts";
 import { isUp } from "../tree.ts";
 import { polite, say, service, startContainer } from "../with-services.ts";
 
@@ -122,6 +122,13 @@ test("a directory of services may be relative to where we are", inNamespaces, as
     inside.signal("SIGTERM");
     await inside.waitForExit();
   }
+});
+
+test("too few processes for the services: it is said what to raise", needsRoot, async (t) => {
+  const weak = ["prlimit", "--nproc=2:2", "setpriv", "--reuid=12345", "--clear-groups"];
+  const pid1 = [...weak, "trinit", "entrypoint"];
+  const inside = await startNamespace(t, { pid1, runit: {}, services: { web: service("web") } });
+  await inside.stderr.waitFor(/: 1 services need 3 processes, and the limit is 2: raise it/);
 });
 
 test("init with nothing to run says so, and waits for services", inNamespaces, async (t) => {

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { stageStopMs } from "../../src/core/limits.ts";
 import { kill } from "../harness.ts";
 import { startFaultyInit } from "../init.ts";
-import { inNamespaces, startNamespace } from "../namespace.ts";
+import { inNamespaces, needsRoot, startNamespace } from "../namespace.ts";
 import { polite, say, service, startContainer } from "../with-services.ts";
 
 const ended = (code: number) => ({ code, signal: null });
@@ -38,8 +38,6 @@ test("CMD that is stopped is told to go on, and so to end", inNamespaces, async 
   assert.deepEqual(await inside.waitForExit(), ended(0));
   assert.match(inside.said(), /main down/);
 });
-
-const needsRoot = { skip: inNamespaces.skip || (process.geteuid?.() === 0 ? false : "wants root") };
 
 test("CMD that may not be signalled is said, and waited for no longer", needsRoot, async (t) => {
   const other = `exec setpriv --reuid 65534 sh -c "echo up; exec sleep 600"`;
