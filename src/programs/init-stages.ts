@@ -36,9 +36,9 @@ export function startStage(init: Init, stage: Stage, builtIn: boolean): Event {
 }
 
 /** PID START MILLISECONDS of a main process that runs: it has been killed by then. */
-function mainToWaitFor({ boot: { main } }: Init): string {
+function mainToWaitFor({ boot: { main } }: Init): string | null {
   const start = isAlive(main) ? runningOf(main.pid)?.start : undefined;
-  if (start === undefined) return "";
+  if (start === undefined) return null;
   const now = sys.monotonic();
   return `${main.pid} ${start} ${Math.max(0, (main.killAt ?? now) - now) + restKillMs}`;
 }

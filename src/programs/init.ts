@@ -45,7 +45,6 @@ import { announce, type Init, known, openConsole, remember, say } from "./init-s
 
 export const usage = "0|6";
 
-const codeVariable = "TRINIT_EXITCODE";
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export function main(argv: readonly string[]): Outcome {
@@ -74,9 +73,8 @@ function bootUp(name: string, argv: readonly string[]): Outcome {
   if (options.parentDeath !== null) sys.parentdeath(options.parentDeath);
   if (isFirst) mountProc();
   else sys.subreaper();
-  const isOthers = !isResumed && sys.getenv(codeVariable) !== null;
-  if (isOthers) sys.setenv(codeVariable, "");
-  sys.setenv("TRINIT_INIT", isFirst ? "" : `${sys.getpid()}`);
+  if (!isResumed) sys.setenv("TRINIT_EXITCODE", null); // another init's
+  sys.setenv("TRINIT_INIT", isFirst ? null : `${sys.getpid()}`);
   const isMachine = isFirst && (sys.machine() || (FAULTS && sys.fault("machine")));
   if (sys.getenv("PATH") === null) sys.setenv("PATH", defaultPath);
   sys.reboot(sys.RB_DISABLE_CAD); // the kernel sends INT instead; a container is refused

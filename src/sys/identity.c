@@ -97,13 +97,15 @@ JSValue sys_getenv(ARGS) {
 	return value ? bytes_out(ctx, value, strlen(value)) : JS_NULL;
 }
 
-/* setenv(name, value) -> 0 | -errno */
+/* setenv(name, value | null) -> 0 | -errno */
 JSValue sys_setenv(ARGS) {
 	UNUSED_ARGS;
 	JSValue result = JS_EXCEPTION;
 	char *name = bytes_in(ctx, argv[0], NULL);
-	char *value = name ? bytes_in(ctx, argv[1], NULL) : NULL;
-	if (value) result = outcome(ctx, setenv(name, value, 1));
+	int removes = JS_IsNull(argv[1]);
+	char *value = name && !removes ? bytes_in(ctx, argv[1], NULL) : NULL;
+	if (value || (name && removes))
+		result = outcome(ctx, removes ? unsetenv(name) : setenv(name, value, 1));
 	give_scratch(ctx, value);
 	give_scratch(ctx, name);
 	return result;

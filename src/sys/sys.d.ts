@@ -126,8 +126,8 @@ declare const sys: {
   getrlimit(resource: number): [number, number] | number;
   setrlimit(resource: number, soft: number, hard: number): number;
   getenv(name: Bytes): Bytes | null;
-  /** For programs that are started later. */
-  setenv(name: Bytes, value: Bytes): number;
+  /** For programs that are started later; null: without it. */
+  setenv(name: Bytes, value: Bytes | null): number;
   /** All of the environment, as it is. */
   environ(): Bytes[];
   /** nice(2); 0 also for a level below 0. */
