@@ -5,7 +5,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { eventually, isAlive, kill } from "../harness.ts";
 import { startFaultyInit } from "../init.ts";
-import { inNamespaces, needsRoot, stageFiles, startNamespace } from "../namespace.ts";
+import { inNamespaces, needsRoot, stageFiles, startNamespace, unsanitized } from "../namespace.ts";
 import { isUp } from "../tree.ts";
 import { polite, say, service, startContainer } from "../with-services.ts";
 
@@ -124,7 +124,9 @@ test("a directory of services may be relative to where we are", inNamespaces, as
   }
 });
 
-test("too few processes for the services: it is said what to raise", needsRoot, async (t) => {
+const fewProcesses = { skip: needsRoot.skip || unsanitized.skip };
+
+test("too few processes for the services: it is said what to raise", fewProcesses, async (t) => {
   const weak = ["prlimit", "--nproc=2:2", "setpriv", "--reuid=12345", "--clear-groups"];
   const pid1 = [...weak, "trinit", "entrypoint"];
   const inside = await startNamespace(t, { pid1, runit: {}, services: { web: service("web") } });

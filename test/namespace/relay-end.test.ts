@@ -5,7 +5,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { forkRetryMs } from "../../src/core/limits.ts";
 import { bin, eventually, faultsBin, kill, run, serviceDir, start, tempDir } from "../harness.ts";
-import { inNamespaces, startNamespace } from "../namespace.ts";
+import { inNamespaces, startNamespace, unsanitized } from "../namespace.ts";
 import { relayOf } from "../relay.ts";
 
 const talkative = `#!/bin/sh
@@ -60,7 +60,7 @@ test("a relay that could not be forked does not hold up the end", inNamespaces, 
   assert.equal(world.stdout.lines().at(-1), "web | no end");
 });
 
-test("without /proc: said once, and lines come as they are", inNamespaces, async (t) => {
+test("without /proc: said once, and lines come as they are", unsanitized, async (t) => {
   const pid1 = ["runsvdir", "-o", "prefix", "-P", "/etc/service"];
   const said = { "run!": "#!/bin/sh\necho begun\nexec sleep 600\n" };
   const services = { a: said, b: said };

@@ -24,7 +24,8 @@ for (const program of [debian, bin("runsvdir")]) {
     await isUp(path.join(scan, "web"));
     assert.ok(!fs.existsSync(file));
     let before = "";
-    for (let round = 0; round < 2; round++) {
+    const rounds = program === debian ? 1 : 2; // Debian's loses one that comes while it scans
+    for (let round = 0; round < rounds; round++) {
       tree.signal("SIGALRM");
       const text = await waitForFile(file, (now) => now.length === 25 && now !== before);
       assert.match(text, /^@40000000[0-9a-f]{16}$/);
