@@ -97,7 +97,8 @@ function isSupervised(path: string): boolean {
 
 /** Returns only when it cannot. Stages run elsewhere than we do. */
 function becomeInit(args: readonly string[], directory: string): number {
-  if (directory !== servicesDirectory) sys.setenv("SVDIR", directory);
+  const known = sys.getenv("SVDIR") || servicesDirectory;
+  if (directory !== known) sys.setenv("SVDIR", directory);
   const failure = sys.become(["init", "--entrypoint", ...args]);
   complain(say("fatal", "unable to become init", reason(-failure)));
   return systemFailed;

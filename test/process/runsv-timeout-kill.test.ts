@@ -137,6 +137,8 @@ describe("timeout-kill", { concurrency: 4 }, () => {
       await control(dir, "down");
       const stat = path.join(dir, "supervise/stat");
       await eventually(told, () => fs.readFileSync(stat, "latin1") === told);
+      const isTold = how === "TERM"; // in status, which is written last
+      await until(dir, ({ gotTerm }) => gotTerm === isTold, deadlineMs);
       kill(runsv.pid, "SIGKILL");
       await runsv.waitForExit();
       fs.writeFileSync(path.join(dir, "timeout-kill"), "100");
