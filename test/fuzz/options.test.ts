@@ -130,7 +130,7 @@ const codes: Readonly<Record<string, readonly number[]>> = {
   runsv: [0, 1, 111],
   runsvdir: [0, 1, 100, 111],
   svlogd: [0, 111],
-  init: [0, 111],
+  init: [0, 100, 111],
   shutdown: [0, 100, 111],
   utmpset: [0, 1, 111],
   runsvchdir: [0, 1, 111],
