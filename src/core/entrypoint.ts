@@ -2,10 +2,11 @@
 // there are services, programs/init.ts again. Pure. It takes the letters of tini and dumb-init
 // where they mean the same.
 import { mainKillMs, mainWaitMs } from "./limits.ts";
+import { type Format, logs, stamps } from "./relay.ts";
 import { isDigits, signalNumber } from "./signals.ts";
 import type { Millis } from "./time.ts";
 
-export interface Entrypoint {
+export interface Entrypoint extends Format {
   /** The main process, with its arguments; [] where there is none. */
   readonly command: readonly string[];
   /** Where services are looked for, before $SVDIR. */
@@ -20,9 +21,6 @@ export interface Entrypoint {
   readonly rewrites: ReadonlyMap<number, number>;
   /** Exit codes of CMD that mean the same as 0. */
   readonly success: readonly number[];
-  readonly log: "plain" | "prefix" | "json";
-  /** In front of lines: as svlogd's -t, -tt and -ttt. */
-  readonly stamp: "none" | "tai" | "utc" | "iso";
   /** Services see none of the container's environment but PATH. */
   readonly cleanEnv: boolean;
   /** Signals go to all of CMD's process group. */
@@ -174,10 +172,10 @@ function apply(draft: Draft, name: string, value: string): boolean {
       return isDigits(value) && Number(value) <= 255;
     case "log":
       draft.log = value as Draft["log"];
-      return ["plain", "prefix", "json"].includes(value);
+      return logs.includes(value);
     case "stamp":
       draft.stamp = value as Draft["stamp"];
-      return ["none", "tai", "utc", "iso"].includes(value);
+      return stamps.includes(value);
     default:
       draft.parentDeath = signalNumber(value);
       return draft.parentDeath !== null;

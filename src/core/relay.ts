@@ -9,8 +9,8 @@ export interface Format {
   readonly stamp: "none" | "tai" | "utc" | "iso";
 }
 
-const logs: readonly string[] = ["plain", "prefix", "json"];
-const stamps: readonly string[] = ["none", "tai", "utc", "iso"];
+export const logs: readonly string[] = ["plain", "prefix", "json"];
+export const stamps: readonly string[] = ["none", "tai", "utc", "iso"];
 
 /** The format that is written LOG or LOG,STAMP; null: there is none. */
 export function parseFormat(text: string): Format | null {

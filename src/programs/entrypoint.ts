@@ -53,12 +53,12 @@ export function main(argv: readonly string[]): Outcome {
     return wrongCall;
   }
   const directory = absolute(asked.serviceDirectory ?? (sys.getenv("SVDIR") || servicesDirectory));
-  const opened = sys.readdir(directory);
-  if (asked.serviceDirectory !== null && typeof opened === "number") {
-    complain(say("fatal", `unable to open directory ${directory}`, reason(-opened)));
+  const listing = sys.readdir(directory);
+  if (asked.serviceDirectory !== null && typeof listing === "number") {
+    complain(say("fatal", `unable to open directory ${directory}`, reason(-listing)));
     return wrongCall;
   }
-  const services = servicesIn(directory);
+  const services = typeof listing === "number" ? [] : servicesIn(directory, listing);
   const isBeside = sys.getpid() !== 1 && asked.command.length > 0;
   if (isBeside && services.some(isSupervised)) {
     if (asked.serviceDirectory !== null) complain(othersServices(directory));
@@ -79,10 +79,8 @@ function hasStages(): boolean {
 }
 
 /** Their paths. */
-function servicesIn(directory: string): readonly string[] {
-  const listing = sys.readdir(directory);
-  const names = typeof listing === "number" ? [] : serviceNames(listing);
-  return names
+function servicesIn(directory: string, listing: readonly string[]): readonly string[] {
+  return serviceNames(listing)
     .map((name) => `${directory}/${name}`)
     .filter((path) => {
       const stat = sys.stat(path);
@@ -188,10 +186,14 @@ function forward({ asked, pid }: Single, number: number): void {
   if (signal === 0) return;
   if (number === signals.CONT) sys.foreground(0, pid); // `fg` has given it to us
   tell(asked, `signal ${number}: ${signal} to ${asked.isGroup ? "the group of " : ""}${pid}`);
-  const failure = sys.kill(asked.isGroup ? -pid : pid, signal);
-  if (failure < 0 && failure !== -errnos.ESRCH) {
-    complain(say("warning", `unable to send signal ${signal} to ${pid}`, reason(-failure)));
-  }
+  send(asked, pid, signal);
+}
+
+/** To the command, or its process group; it may have ended. */
+export function send({ isGroup }: Entrypoint, pid: number, signal: number): void {
+  const failure = sys.kill(isGroup ? -pid : pid, signal);
+  if (failure === 0 || failure === -errnos.ESRCH) return;
+  complain(say("warning", `unable to send signal ${signal} to ${pid}`, reason(-failure)));
 }
 
 /** The status of a command that has ended; one that its terminal has stopped stops us, too, or the

@@ -5,12 +5,12 @@ import type { Event } from "../core/boot-state.ts";
 import { signals } from "../core/commands.ts";
 import type { Entrypoint } from "../core/entrypoint.ts";
 import { lineBytes, restKillMs } from "../core/limits.ts";
-import { errnos, reason, sentence } from "../core/message.ts";
+import { reason, sentence } from "../core/message.ts";
 import { serviceNames } from "../core/scan.ts";
 import { forwarded, nothingToRun } from "../core/single.ts";
 import { waitReady } from "../sys/loop.ts";
 import { complain, Refusal } from "../sys/posix.ts";
-import { startCommand } from "./entrypoint.ts";
+import { send, startCommand } from "./entrypoint.ts";
 import { stageDirectory } from "./init-files.ts";
 import { serviceTree } from "./shadow-files.ts";
 import { listDescendants } from "./trinit-killall.ts";
@@ -29,8 +29,10 @@ function warn(what: string, why?: string): void {
  * where services can be supervised nowhere. */
 export function prepareServices(options: Entrypoint): boolean {
   const given = services();
-  if (options.command.length === 0) warnOfNothing(given);
-  warnOfLimit(given, options);
+  const listing = sys.readdir(given);
+  const count = typeof listing === "number" ? 0 : serviceNames(listing).length;
+  if (options.command.length === 0 && count === 0) warnOfNothing(given);
+  warnOfLimit(count, options);
   const tree = serviceTree(given);
   if (tree instanceof Refusal) {
     complain(sentence("trinit", "fatal", tree.message));
@@ -45,18 +47,14 @@ export function prepareServices(options: Entrypoint): boolean {
 }
 
 function warnOfNothing(directory: string): void {
-  const names = sys.readdir(directory);
-  const hasServices = typeof names !== "number" && serviceNames(names).length > 0;
   const hasStage = typeof sys.stat(`${stageDirectory}/2`) !== "number";
-  if (!hasServices && !hasStage) complain(nothingToRun(directory, "warning"));
+  if (!hasStage) complain(nothingToRun(directory, "warning"));
 }
 
 /** A supervisor, its service, and who brings its lines out: root has no such limit. */
-function warnOfLimit(directory: string, { log }: Entrypoint): void {
-  const names = sys.readdir(directory);
+function warnOfLimit(count: number, { log }: Entrypoint): void {
   const limit = sys.getrlimit(sys.RLIMIT_NPROC);
-  if (sys.geteuid() === 0 || typeof names === "number" || typeof limit === "number") return;
-  const count = serviceNames(names).length;
+  if (sys.geteuid() === 0 || typeof limit === "number") return;
   const needed = count * (log === "plain" ? 2 : 3);
   if (limit[0] < 0 || limit[0] >= needed) return;
   const what = `${count} services need ${needed} processes, and the limit is ${limit[0]}`;
@@ -123,9 +121,7 @@ export function startMain({ command }: Entrypoint): Event {
 /** A signal for the main process, as its command line wants to have it. */
 export function tellMain(options: Entrypoint, pid: number, signal: number): void {
   const sent = signal === signals.KILL ? signal : forwarded(options, signal);
-  const result = sent === 0 ? 0 : sys.kill(options.isGroup ? -pid : pid, sent);
-  if (result === 0 || result === -errnos.ESRCH) return; // it may have ended
-  warn(`unable to send signal ${sent} to ${pid}`, reason(-result));
+  if (sent !== 0) send(options, pid, sent);
 }
 
 // --- Not as process 1 ------------------------------------------------------------------------
