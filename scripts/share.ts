@@ -4,46 +4,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import path from "node:path";
 import { allNames, applets, sharedFiles, subcommands } from "../src/applets.ts";
 import { usage } from "../src/core/entrypoint.ts";
+import { verbTexts } from "../src/core/sv-usage.ts";
 import { vocabulary } from "../src/core/verbs.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
 
 /** Words with a line about each: quoted as they are, so without quotes and backslashes. */
 type Words = readonly (readonly [word: string, text: string])[];
-
-/** What sv's words do, in a line. */
-const commandTexts: Readonly<Record<string, string>> = {
-  status: "show the service and its log",
-  start: "up, and wait until it runs and check agrees",
-  stop: "down, and wait until it is down",
-  restart: "TERM and up, and wait until a new process runs",
-  "try-restart": "restart, but leave what is down",
-  reload: "send HUP, and show the service",
-  shutdown: "exit, and wait until runsv has gone",
-  check: "wait for the state that is wanted",
-  "force-stop": "stop, and KILL when the time is up",
-  "force-reload": "try-restart, and KILL when the time is up",
-  "force-restart": "restart, and KILL when the time is up",
-  "force-shutdown": "shutdown, and KILL when the time is up",
-  D: "force-stop",
-  T: "force-reload",
-  X: "force-shutdown",
-  E: "force-shutdown",
-  up: "start it, and again whenever it ends",
-  down: "send TERM and CONT, and do not start it again",
-  once: "start it, and do not start it again",
-  exit: "down, then its log, then runsv",
-  term: "send TERM",
-  kill: "send KILL",
-  pause: "send STOP",
-  cont: "send CONT",
-  hup: "send HUP",
-  alarm: "send ALRM",
-  interrupt: "send INT",
-  quit: "send QUIT",
-  "1": "send USR1",
-  "2": "send USR2",
-};
 
 /** The long options of trinit entrypoint, as its usage has them. */
 const options: Words = [...usage.matchAll(/(--[a-z-]+)(?: \S+)? {2,}(.*)/g)].map(
@@ -52,7 +19,7 @@ const options: Words = [...usage.matchAll(/(--[a-z-]+)(?: \S+)? {2,}(.*)/g)].map
 
 /** What the templates name, by that name. */
 const tables: Readonly<Record<string, Words>> = {
-  SV: vocabulary.map((word) => [word, commandTexts[word] ?? ""]),
+  SV: vocabulary.map((word) => [word, verbTexts[word] ?? ""]),
   ENTRYPOINT: options,
   WORDS: Object.entries(subcommands).filter(([word]) => word !== "--help"),
   NAMES: allNames()

@@ -1,5 +1,6 @@
-// getopt(3) for the programs: single letters, `-w 7` or `-w7`, `--` ends them, as does, in runit's
-// own getopt, every word that begins so.
+// getopt(3) for the programs: single letters, `-w 7` or `-w7`, `--` ends them. No program has long
+// options of its own by way of this, but each answers two questions: --help (and -h, where that is
+// no option) and --version. Any other long option is a wrong call, not an operand.
 
 export interface Option {
   readonly letter: string;
@@ -7,11 +8,16 @@ export interface Option {
   readonly value: string;
 }
 
+/** What a call wants to know of the program itself, which then does nothing else. */
+export type Question = "help" | "version";
+
 export interface Args {
   readonly options: readonly Option[];
   readonly operands: readonly string[];
-  /** False when a letter is unknown or a value is missing: print the usage. */
+  /** False when an option is unknown or a value is missing: print the usage. */
   readonly valid: boolean;
+  /** A question is no valid call either: answer() in programs/answer.ts prints what was asked. */
+  readonly question?: Question;
   /** Then, the complaint about it: `illegal option -- q`. */
   readonly complaint?: string;
 }
@@ -25,11 +31,16 @@ export function parseArgs(argv: readonly string[], letters: string): Args {
   let at = 1;
   for (; at < argv.length; at++) {
     const word = argv[at] ?? "";
-    if (word.startsWith("--")) return { options, operands: argv.slice(at + 1), valid: true };
+    if (word === "--") return { options, operands: argv.slice(at + 1), valid: true };
+    if (word === "--help" || word === "--version") {
+      return { ...invalid(options), question: word === "--help" ? "help" : "version" };
+    }
+    if (word.startsWith("--")) return invalid(options, `unknown option ${word}`);
     if (word[0] !== "-" || word === "-") break;
     for (let i = 1; i < word.length; i++) {
       const letter = word[i] ?? "";
       const place = letter === ":" ? -1 : letters.indexOf(letter);
+      if (place < 0 && letter === "h") return { ...invalid(options), question: "help" };
       if (place < 0) return invalid(options, `illegal option -- ${letter}`);
       if (letters[place + 1] !== ":") {
         options.push({ letter, value: "" });
@@ -46,8 +57,9 @@ export function parseArgs(argv: readonly string[], letters: string): Args {
   return { options, operands: argv.slice(at), valid: true };
 }
 
-function invalid(options: readonly Option[], complaint: string): Args {
-  return { options, operands: [], valid: false, complaint };
+function invalid(options: readonly Option[], complaint?: string): Args {
+  const args = { options, operands: [], valid: false };
+  return complaint === undefined ? args : { ...args, complaint };
 }
 
 /** The number that the text begins with, as scan_ulong reads it; null when there are no digits. */

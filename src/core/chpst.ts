@@ -1,7 +1,7 @@
 // chpst, and the programs of daemontools that it is by other names: from the words of a call to a
 // plan, which programs/chpst.ts carries out from top to bottom. Pure; the rest of the decisions
 // are here too: what a file of an environment directory means, and where a program is looked for.
-import { type Option, parseArgs } from "./args.ts";
+import { type Option, parseArgs, type Question } from "./args.ts";
 import { type Errno, errnos } from "./message.ts";
 
 /** Resources by getrlimit(2)'s names. */
@@ -51,9 +51,10 @@ export interface Plan {
   readonly argv: readonly string[];
 }
 
-/** A call that is wrong: what to print. */
+/** A call that is wrong, or only a question: what to print. */
 export interface Misuse {
   readonly lines: readonly string[];
+  readonly question?: Question;
 }
 
 type Draft = { -readonly [Key in keyof Plan]: Plan[Key] };
@@ -112,8 +113,9 @@ const setlockLetters = "nNxX";
 /** What a call of the program `name` asks for. */
 export function planCall(name: string, argv: readonly string[], version: string): Plan | Misuse {
   const plan: Draft = { ...nothing };
-  const words = argv.slice(1);
   const usage = `usage: ${name} ${usages[name] ?? usages.chpst}\n`;
+  const { operands, question, complaint } = parseArgs(argv, "");
+  const words = [...operands];
   switch (name) {
     case "envdir":
       plan.directory = words.shift() ?? null;
@@ -139,13 +141,21 @@ export function planCall(name: string, argv: readonly string[], version: string)
         option.letter === "V" ? `trinit ${version}` : chpstOption(draft, option),
       );
   }
+  if (question !== undefined || complaint !== undefined) {
+    return misuse(usage, question, complaint && `${name}: ${complaint}`);
+  }
   return withProgram(plan, words, usage);
+}
+
+function misuse(usage: string, question?: Question, complaint = ""): Misuse {
+  const lines = complaint === "" ? [usage] : [complaint, usage];
+  return question === undefined ? { lines } : { lines, question };
 }
 
 /** The plan with what is to be run; without, the call is wrong. */
 function withProgram(plan: Draft, words: readonly string[], usage: string): Plan | Misuse {
   const [program] = words;
-  if (program === undefined) return { lines: [usage] };
+  if (program === undefined) return misuse(usage);
   const argv0 = plan.argv[0] ?? program; // -b, or its own name
   return { ...plan, program, argv: [argv0, ...words.slice(1)] };
 }
@@ -160,12 +170,13 @@ function planOptions(
   usage: string,
   apply: (plan: Draft, option: Option) => string | null,
 ): Plan | Misuse {
-  const { options, operands, complaint } = parseArgs(argv, letters);
+  const { options, operands, complaint, question } = parseArgs(argv, letters);
+  if (question !== undefined) return misuse(usage, question);
   for (const option of options) {
     const said = apply(plan, option);
-    if (said !== null) return { lines: said === "" ? [usage] : [said, usage] };
+    if (said !== null) return misuse(usage, question, said);
   }
-  if (complaint !== undefined) return { lines: [`${name}: ${complaint}`, usage] };
+  if (complaint !== undefined) return misuse(usage, question, `${name}: ${complaint}`);
   return withProgram(plan, operands, usage);
 }
 

@@ -142,21 +142,6 @@ export function statusText(name: string, now: Status, downFile: boolean, seconds
   return text;
 }
 
-export interface Usage {
-  readonly line: string;
-  /** The exit code of a wrong call. */
-  readonly code: number;
-  /** The exit code when sv itself cannot go on. */
-  readonly fatal: number;
-}
-
-/** How sv wants to be called: as sv, or as the init script of a service. */
-export function usageOf(script: string | null): Usage {
-  return script === null
-    ? { line: "usage: sv [-v] [-w sec] command service ...", code: 100, fatal: 100 }
-    : { line: `usage: ${script} [-w sec] command`, code: 2, fatal: 151 };
-}
-
 /** What became of the services of one call. */
 export interface Tally {
   readonly failures: number;

@@ -17,6 +17,7 @@ import {
   reasonOf,
   SysError,
 } from "../sys/posix.ts";
+import { answer } from "./answer.ts";
 import { readVariables } from "./variables.ts";
 
 const wrongCall = 100;
@@ -25,6 +26,7 @@ const failed = 111;
 export function main(argv: readonly string[]): number {
   const plan = planCall(baseName(argv[0] ?? ""), argv, VERSION);
   if ("lines" in plan) {
+    if (plan.question !== undefined) return answer(plan.question, plan.lines.join("").trimEnd());
     for (const line of plan.lines) complain(line);
     return wrongCall;
   }

@@ -1,5 +1,6 @@
 // runsv: supervises one service and its logger. What to do is decided in core/service.ts;
 // here the effects are performed and what came of them is fed back.
+import { parseArgs } from "../core/args.ts";
 import { isLetter, type Letter, type Signal, signals } from "../core/commands.ts";
 import {
   adoptedCheckMs,
@@ -25,6 +26,7 @@ import {
   statIfThere,
   tryRead,
 } from "../sys/posix.ts";
+import { answer } from "./answer.ts";
 import {
   birthFile,
   findOrphan,
@@ -64,8 +66,12 @@ export interface RunsvOptions {
 }
 
 export function main(argv: readonly string[]): Outcome {
-  const [program = "runsv", directory] = argv;
-  if (directory === undefined || argv.length > 2) {
+  const [program = "runsv"] = argv;
+  const { operands, complaint, question } = parseArgs(argv, "");
+  if (question !== undefined) return answer(question, `usage: ${program} ${usage}`);
+  const [directory] = operands;
+  if (complaint !== undefined) complain(`runsv: ${complaint}`);
+  if (directory === undefined || operands.length > 1) {
     complain(`usage: ${program} ${usage}\n`);
     return 1;
   }

@@ -1,14 +1,20 @@
 // runsvchdir: switches the link that runsvdir scans, by renames alone: it is there at every moment,
 // and leads to the old directory or to the new one.
+import { parseArgs } from "../core/args.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
 import { complain, isDirectory, Refusal, type Stat, SysError } from "../sys/posix.ts";
+import { answer } from "./answer.ts";
 
 export const usage = "dir";
 
 const defaultHome = "/etc/runit/runsvdir";
 
 export function main(argv: readonly string[]): number {
-  const [program = "runsvchdir", directory] = argv;
+  const [program = "runsvchdir"] = argv;
+  const { operands, complaint, question } = parseArgs(argv, "");
+  if (question !== undefined) return answer(question, `usage: ${program} ${usage}`);
+  const [directory] = operands;
+  if (complaint !== undefined) complain(`runsvchdir: ${complaint}`);
   if (directory === undefined) {
     complain(`usage: ${program} ${usage}\n`);
     return 1;

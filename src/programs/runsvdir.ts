@@ -21,6 +21,7 @@ import {
   setsid,
   writeAll,
 } from "../sys/posix.ts";
+import { answer } from "./answer.ts";
 import { samples, supervise } from "./runsv.ts";
 import { readStat } from "./runsv-files.ts";
 import {
@@ -109,9 +110,11 @@ function isFirst(): boolean {
 
 export function main(argv: readonly string[]): Outcome {
   const args = parseArgs(argv, "PL:o:");
+  if (args.question !== undefined) return answer(args.question, `usage: ${argv[0]} ${usage}`);
   const directory = args.operands[0];
   const format = formatIn(args);
   if (!args.valid || directory === undefined || format === null) {
+    if (args.complaint !== undefined) complain(`runsvdir: ${args.complaint}`);
     complain(`usage: ${argv[0]} ${usage}\n`);
     return 1;
   }

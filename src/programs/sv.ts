@@ -6,6 +6,7 @@ import { signals } from "../core/commands.ts";
 import { stdoutMs, svWaitMinMs, svWaitSeconds } from "../core/limits.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
 import type { Status } from "../core/status.ts";
+import { helpText, usageOf } from "../core/sv-usage.ts";
 import type { Millis } from "../core/time.ts";
 import {
   baseName,
@@ -13,12 +14,12 @@ import {
   type Goal,
   serviceDirectory,
   statusText,
-  usageOf,
   type Verb,
   verbOf,
 } from "../core/verbs.ts";
 import { openSignals } from "../sys/loop.ts";
 import { complain, isDirectory, readdir, reasonOf, SysError } from "../sys/posix.ts";
+import { answer } from "./answer.ts";
 import { tellAll } from "./sv-json.ts";
 import {
   type CheckFailure,
@@ -34,6 +35,7 @@ import {
 import { newPending, type Pending, waitForGoal } from "./sv-wait.ts";
 
 const defaultBase = "/etc/service";
+const svLetters = "vVw:";
 
 /** A call of sv, understood. */
 interface Call {
@@ -185,7 +187,7 @@ function secondsOf(text: string): number {
 
 /** What the arguments ask for, or null: a wrong call. */
 function understand(argv: readonly string[], script: string | null): Call | null {
-  const { options, operands, valid, complaint } = parseArgs(argv, "vVw:");
+  const { options, operands, valid, complaint } = parseArgs(argv, svLetters);
   let verbose = false;
   let seconds = secondsOf(sys.getenv("SVWAIT") ?? `${svWaitSeconds}`);
   for (const { letter, value } of options) {
@@ -267,6 +269,8 @@ export function main(argv: readonly string[]): number {
   const called = baseName(argv[0] ?? "sv");
   const script = called === "sv" ? null : called;
   const usage = usageOf(script);
+  const { question } = parseArgs(argv, svLetters);
+  if (question !== undefined) return answer(question, helpText(usage));
   const call = understand(argv, script);
   if (call === null) {
     complain(`${usage.line}\n`);

@@ -1,5 +1,5 @@
 // The options that svlogd is called with.
-import { leadingNumber, parseArgs } from "../core/args.ts";
+import { leadingNumber, parseArgs, type Question } from "../core/args.ts";
 import { replacements } from "../core/selection.ts";
 
 const defaultLineBytes = 1000;
@@ -20,9 +20,13 @@ export interface Options {
   readonly names: readonly string[];
 }
 
-/** The options, or what to say about a wrong call. */
-export function parseOptions(argv: readonly string[], usage: string): Options | string[] {
+/** The options, or what to say about a wrong call, or a question about the program. */
+export function parseOptions(
+  argv: readonly string[],
+  usage: string,
+): Options | string[] | Question {
   const args = parseArgs(argv, "tvVLr:R:l:b:");
+  if (args.question !== undefined) return args.question;
   const usageLine = `usage: ${argv[0]} ${usage}\n`;
   let stamp = 0;
   let verbose = false;

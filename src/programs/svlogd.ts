@@ -7,6 +7,7 @@ import { errnos, sentence } from "../core/message.ts";
 import type { Millis } from "../core/time.ts";
 import { type Outcome, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
 import { close, complain } from "../sys/posix.ts";
+import { answer } from "./answer.ts";
 import {
   abandonDirectory,
   closeDirectory,
@@ -53,6 +54,7 @@ interface Logger extends Writer {
 
 export function main(argv: readonly string[]): Outcome {
   const options = parseOptions(argv, usage);
+  if (typeof options === "string") return answer(options, `usage: ${argv[0]} ${usage}`);
   if (Array.isArray(options)) {
     for (const line of options) complain(line);
     return 111;

@@ -4,6 +4,7 @@ import { type Applet, allNames, applets, subcommands } from "../applets.ts";
 import { leadingNumber } from "../core/args.ts";
 import { sentence } from "../core/message.ts";
 import { servicesDirectory } from "../core/scan.ts";
+import { isSuccess } from "../sys/loop.ts";
 import { complain, readlink, reasonOf, SysError, writeAll } from "../sys/posix.ts";
 import { serviceTree } from "./shadow-files.ts";
 import { bootchart } from "./trinit-bootchart.ts";
@@ -29,7 +30,7 @@ function describe({ summary, aliases }: Applet): string {
   return aliases.length === 0 ? summary : `${summary}; also: ${aliases.join(", ")}`;
 }
 
-/** One line per program, or for the one asked for. */
+/** One line per program; or that of one, and its own help. */
 function help(name: string | undefined): number {
   if (name === undefined) {
     print(usage);
@@ -45,7 +46,20 @@ function help(name: string | undefined): number {
     return wrongCall;
   }
   print(`${program}: ${describe(applets[program])}`);
-  return 0;
+  return name === "trinit" ? help(undefined) : helpOf(name ?? program);
+}
+
+/** What the program itself says; the exit code. */
+function helpOf(name: string): number {
+  const spec = { argv: [name, "--help"], cwd: null, fds: [], birth: null };
+  let started: ReturnType<typeof sys.spawn> = 0;
+  for (const path of [self, sys.execfn()]) {
+    started = sys.spawn({ ...spec, path });
+    if (typeof started === "number") break;
+  }
+  if (typeof started !== "number") throw new SysError(`run ${name}`, started[0], "");
+  const ended = sys.waitpid(started, 0);
+  return typeof ended === "object" && ended !== null && isSuccess(ended[1]) ? 0 : failed;
 }
 
 /** Version, and the paths in force. */

@@ -4,12 +4,14 @@ import { parseArgs } from "../core/args.ts";
 import { type Level, reason, sentence } from "../core/message.ts";
 import { isOn, loggedOut, logoutOf } from "../core/utmp.ts";
 import { complain, SysError } from "../sys/posix.ts";
+import { answer } from "./answer.ts";
 import { appendRecord, openLocked, utmp, wtmp } from "./utmp-files.ts";
 
 export const usage = "[-w] line";
 
 export function main(argv: readonly string[]): number {
-  const { options, operands, complaint } = parseArgs(argv, "wV");
+  const { options, operands, complaint, question } = parseArgs(argv, "wV");
+  if (question !== undefined) return answer(question, `usage: ${argv[0]} ${usage}`);
   const [line] = operands;
   const isVersion = options.some(({ letter }) => letter === "V");
   if (complaint !== undefined) complain(`utmpset: ${complaint}`);

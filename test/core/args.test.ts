@@ -25,8 +25,12 @@ const cases = [
   ["-w", null, ""],
   ["-vw", null, ""],
   ["-: web", null, ""],
-  ["--version web", "", "web"],
-  ["-v --w 7", "v=", "7"],
+  ["--vw web", null, ""],
+  ["-v --w 7", null, ""],
+  ["--help", null, ""],
+  ["-h", null, ""],
+  ["web --help -h --x", "", "web --help -h --x"],
+  ["-w --help", "w=--help", ""],
 ] as const;
 
 for (const [line, expected, operands] of cases) {
@@ -48,9 +52,29 @@ test("an invalid call is complained about in getopt's words", () => {
     ["-: web", "illegal option -- :"],
     ["-w", "option requires an argument -- w"],
     ["-vw", "option requires an argument -- w"],
+    ["--x web", "unknown option --x"],
+    ["-v --help=x", "unknown option --help=x"],
     ["-v web", undefined],
   ] as const) {
     assert.equal(parseArgs(["prog", ...line.split(" ")], "vw:t").complaint, complaint);
+  }
+});
+
+test("questions, wherever options may be; -h is one where it is no option", () => {
+  for (const [line, letters, question] of [
+    ["--help", "v", "help"],
+    ["-h web", "v", "help"],
+    ["-vh", "v", "help"],
+    ["-v --version", "v", "version"],
+    ["-h", "hv", undefined],
+    ["-h --help", "hv", "help"],
+    ["web --help", "v", undefined],
+    ["-- --help", "v", undefined],
+    ["--he", "v", undefined],
+  ] as const) {
+    const args = parseArgs(["prog", ...line.split(" ")], letters);
+    assert.equal(args.question, question, line);
+    if (question !== undefined) assert.deepEqual([args.valid, args.operands], [false, []]);
   }
 });
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Status } from "../../src/core/status.ts";
+import { helpText, usageOf, verbTexts } from "../../src/core/sv-usage.ts";
 import {
   exitCode,
   type Goal,
@@ -9,7 +10,6 @@ import {
   sameLife,
   serviceDirectory,
   statusText,
-  usageOf,
   verbOf,
   vocabulary,
 } from "../../src/core/verbs.ts";
@@ -83,6 +83,14 @@ test("verbOf() of an init script wants status spelled out", () => {
   assert.equal(verbOf("st", true), null);
   assert.notEqual(verbOf("status", true), null);
   assert.notEqual(verbOf("start", true), null);
+});
+
+test("the help has every word, with what it does", () => {
+  const lines = helpText(usageOf(null)).split("\n");
+  for (const word of vocabulary) {
+    const line = lines.find((line) => line.startsWith(`  ${word} `));
+    assert.equal(line?.slice(word.length + 2).trim(), verbTexts[word]);
+  }
 });
 
 test("every word of the vocabulary is a verb", () => {

@@ -5,9 +5,32 @@ const wrong: readonly Scenario[] = [
   ["sv", "sv -x status web; sv -vx up web; sv -w; sv -vw; sv --; sv -"],
   ["svlogd", "svlogd -x log; svlogd -tx log; svlogd -l; svlogd -r; svlogd -- ; svlogd -"],
   ["chpst", "chpst -x true; chpst -vx true; chpst -u; chpst -n; chpst -- ; chpst -"],
-  ["runsvchdir and runsv have no options", "runsv -x; runsv -x y"],
   ["the name that it was called by", 'ln -s "$(command -v sv)" sv; ./sv -x status web; ./sv'],
 ].map(([what = "", line = ""]) => ({ what: `wrong options: ${what}`, line }));
+
+/** What runit's programs take for an operand, and act on. */
+const passedOver: readonly Scenario[] = [
+  {
+    what: "wrong options: a long one of sv",
+    line: "service web; up web; sv --no-such-option stop web",
+    differs: {
+      id: "unknown-option",
+      debian: "ok: down: web: Ns, normally up\n",
+      trinit:
+        "! sv: unknown option --no-such-option\n" +
+        "! usage: sv [-v] [-w sec] command service ...\n\nexit 100\n",
+    },
+  },
+  {
+    what: "wrong options: runsv has none",
+    line: "runsv -x; echo $?",
+    differs: {
+      id: "unknown-option",
+      debian: "111\n! runsv -x: fatal: unable to change to directory: file does not exist\n",
+      trinit: "1\n! runsv: illegal option -- x\n! usage: runsv dir\n\n",
+    },
+  },
+];
 
 const linked = 'ln -s "$(command -v sv)" web; mkdir scan; export SVDIR="$PWD/scan"; cd scan';
 const served = `${linked}; service web; up web; cd ..`;
@@ -113,6 +136,7 @@ const utmpset: readonly Scenario[] = [
 
 scenarios("wrong options, init scripts and utmpset", [
   ...wrong,
+  ...passedOver,
   ...initScripts,
   ...lsb,
   ...utmpset,

@@ -109,15 +109,7 @@ test("wrong calls, and right ones of nothing: as Debian's", { skip }, async (t) 
   for (const words of [
     ["", "-q", "-q status", "-w", "-vq", "-V", "-V status web", "-wx", "-w x", "--", "-"],
     ["bogus", "bogus web", "s", "-v", "-- status", "-- status web", "status web nosuch"],
-    [
-      "-w 0 start",
-      "-w0 start web",
-      "start -w 1",
-      "reload",
-      "reload web",
-      "-v status web",
-      "--json",
-    ],
+    ["-w 0 start", "-w0 start web", "start -w 1", "reload", "reload web", "-v status web"],
     ["shutdown", "force-shutdown web", "check", "check web", "1", "1 web", "e", "X web", "x web"],
     ["start", "stop", "restart", "try-restart", "force-stop", "force-reload", "force-restart"],
     ["u", "d", "o", "up", "down", "exit", "term", "kill", "- web", "-: web", "-v- status web"],

@@ -24,9 +24,16 @@ test("help lists every program with its summary and other names", async (t) => {
 
 test("help NAME", async (t) => {
   const { code, stdout } = await run(t, bin("trinit"), ["help", "sv"]);
-  assert.deepEqual([code, stdout], [0, `sv: ${applets.sv.summary}\n`]);
-  const alias = await run(t, bin("trinit"), ["help", "reboot"]);
-  assert.deepEqual([alias.code, alias.stdout], [0, `shutdown: ${lineOf(applets.shutdown)}\n`]);
+  const own = await run(t, bin("sv"), ["--help"]);
+  assert.match(
+    own.stdout,
+    /^usage: sv .*\n +sv status .*--json[\s\S]*\n +force-stop +\S[\s\S]*-w sec/,
+  );
+  assert.deepEqual([code, stdout], [0, `sv: ${applets.sv.summary}\n${own.stdout}`]);
+  const alias = await run(t, bin("trinit"), ["help", "setlock"]);
+  const setlock = await run(t, bin("setlock"), ["--help"]);
+  const summary = `chpst: ${lineOf(applets.chpst)}\n`;
+  assert.deepEqual([alias.code, alias.stdout], [0, summary + setlock.stdout]);
   const wrong = await run(t, bin("trinit"), ["help", "nosuch"]);
   assert.deepEqual([wrong.code, wrong.stdout], [100, ""]);
   assert.equal(wrong.stderr, "trinit: there is no program nosuch\n");
