@@ -118,7 +118,12 @@ export type Event =
   | { readonly kind: "stageLost" }
   | { readonly kind: "scriptStarted"; readonly pid: number }
   /** `ending` is null where nobody knows how. */
-  | { readonly kind: "scriptEnded"; readonly ending: Ending | null; readonly stopit: boolean }
+  | {
+      readonly kind: "scriptEnded";
+      readonly ending: Ending | null;
+      readonly stopit: boolean;
+      readonly place: string;
+    }
   /** It could not be started. */
   | { readonly kind: "scriptFailed" }
   | { readonly kind: "awaitStarted"; readonly pid: number }

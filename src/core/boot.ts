@@ -37,9 +37,6 @@ import { beginMain, codeAfter, endMain, isAlive, killMain, leftFor } from "./mai
 import { type Errno, errnos } from "./message.ts";
 import type { Millis } from "./time.ts";
 
-/** What runs when somebody presses the keys. */
-export const ctrlAltDel = "/etc/runit/ctrlaltdel";
-
 /** What the event changes, and what is to be done about it, in this order. */
 export function step(boot: Boot, event: Event, now: Millis): Step {
   const next = boot.phase === "over" ? stay(boot) : decide(boot, event, now);
@@ -70,9 +67,9 @@ function decide(boot: Boot, event: Event, now: Millis): Step {
       return stay({ ...boot, scriptPid: event.pid });
     case "scriptEnded": {
       const rest = { ...boot, scriptPid: 0 };
-      const said = [say(`leave stage: ${ctrlAltDel}`)];
+      const said = [say(`leave stage: ${event.place}`)];
       if (event.ending !== null && crashed(event.ending))
-        said.unshift(warn(`child crashed: ${ctrlAltDel}`));
+        said.unshift(warn(`child crashed: ${event.place}`));
       return event.stopit ? after(said, onStop(rest, now, 0)) : stay(rest, ...said);
     }
     case "scriptFailed":

@@ -11,6 +11,8 @@ export interface Entrypoint extends Format {
   readonly command: readonly string[];
   /** Where services are looked for, before $SVDIR. */
   readonly serviceDirectory: string | null;
+  /** Whose files 1, 2 and 3 are run as the stages; null: those built in. */
+  readonly stages: string | null;
   /** From being told to stop until anything is done about it: time for load balancers to notice. */
   readonly drainMs: Millis;
   /** What CMD gets between TERM and KILL, where there are services. */
@@ -40,6 +42,7 @@ export const usage = `usage: trinit entrypoint [options] [--] [command [args]]
     --drain seconds         between being told to stop and doing so (0)
   with services:
     --service-dir dir       where they are, before $SVDIR and /etc/service
+    --stages dir            run the files 1, 2 and 3 there, as init does /etc/runit's
     --kill-after seconds    what the command gets between TERM and KILL (7)
     --wait seconds          for services to come up before the command (10)
     --log plain|prefix|json     how lines of services reach stdout (prefix)
@@ -53,6 +56,7 @@ const secondsMax = 86_400;
 
 const withValue = [
   "service-dir",
+  "stages",
   "drain",
   "kill-after",
   "wait",
@@ -80,6 +84,7 @@ export function parseEntrypoint(args: readonly string[]): Entrypoint | string {
   const draft: Draft = {
     command: [],
     serviceDirectory: null,
+    stages: null,
     drainMs: 0,
     killAfterMs: mainKillMs,
     waitMs: mainWaitMs,
@@ -156,6 +161,9 @@ function apply(draft: Draft, name: string, value: string): boolean {
     case "service-dir":
       draft.serviceDirectory = value;
       return value !== "";
+    case "stages":
+      draft.stages = value;
+      return value !== "";
     case "drain":
     case "kill-after":
     case "wait": {
@@ -205,6 +213,7 @@ function parseSeconds(text: string): Millis {
 function kindOf(name: string): string {
   switch (name) {
     case "service-dir":
+    case "stages":
       return "a directory";
     case "rewrite":
       return "two signals, as 15:3 or TERM:QUIT";

@@ -72,10 +72,7 @@ export function notStarted(
 
 /** Two lines for who has nothing to run. */
 export function nothingToRun(directory: string, level: Level): string {
-  const what = say(
-    level,
-    `nothing to run: no command, no service in ${directory}, no /etc/runit/2`,
-  );
+  const what = say(level, `nothing to run: no command, no service in ${directory}`);
   const help = "give a command (CMD), or put service directories there, or name theirs";
   return `${what}\ntrinit: ${help} (--service-dir DIR, or SVDIR)`;
 }

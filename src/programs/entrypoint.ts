@@ -23,9 +23,10 @@ import {
   wrongCall,
 } from "../core/single.ts";
 import type { Millis } from "../core/time.ts";
+import { baseName } from "../core/verbs.ts";
 import { type Outcome, openSignals, readSignals, runTurns } from "../sys/loop.ts";
 import { complain, isDirectory, isLocked, writeAll } from "../sys/posix.ts";
-import { ownsStages, stageDirectory } from "./init-files.ts";
+import { noStages, stageDirectory } from "./init-files.ts";
 import { absolute } from "./shadow-files.ts";
 
 interface Single {
@@ -58,13 +59,23 @@ export function main(argv: readonly string[]): Outcome {
     complain(say("fatal", `unable to open directory ${directory}`, reason(-listing)));
     return wrongCall;
   }
+  const stages = stagesOf(asked, argv[0] ?? "");
+  if (asked.stages !== null && !hasStages(stages)) {
+    complain(say("fatal", `no stage in ${stages}`, "it has no file 1, 2 or 3"));
+    return wrongCall;
+  }
   const services = typeof listing === "number" ? [] : servicesIn(directory, listing);
-  const isBeside = sys.getpid() !== 1 && asked.command.length > 0;
+  const isBeside = sys.getpid() !== 1 && asked.command.length > 0 && asked.stages === null;
   if (isBeside && services.some(isSupervised)) {
     if (asked.serviceDirectory !== null) complain(othersServices(directory));
     return runAlone(asked);
   }
-  if (hasStages() || services.length > 0) return becomeInit(args, directory);
+  if (hasStages(stages) || services.length > 0) {
+    if (asked.serviceDirectory !== null && stages !== null && isThere(`${stages}/2`)) {
+      complain(say("warning", `${stages}/2 is not run`, `${directory} is supervised instead`));
+    }
+    return becomeInit([stages ?? noStages, ...args], directory);
+  }
   if (asked.command.length === 0) {
     complain(nothingToRun(directory, "fatal"));
     return wrongCall;
@@ -73,9 +84,20 @@ export function main(argv: readonly string[]): Outcome {
   return runAlone(asked);
 }
 
-function hasStages(): boolean {
-  const isThere = (name: string) => typeof sys.stat(`${stageDirectory}/${name}`) !== "number";
-  return ownsStages() && ["1", "2"].some(isThere);
+/** Only a directory that was named: what is in /etc/runit boots a machine, mostly. What is called
+ * by init's own names is an image's init, and that is its directory. */
+function stagesOf({ stages }: Entrypoint, name: string): string | null {
+  if (stages !== null) return absolute(stages);
+  const called = baseName(name);
+  return called === "init" || called.startsWith("runit") ? stageDirectory : null;
+}
+
+function hasStages(directory: string | null): boolean {
+  return directory !== null && ["1", "2", "3"].some((name) => isThere(`${directory}/${name}`));
+}
+
+function isThere(path: string): boolean {
+  return typeof sys.stat(path) !== "number";
 }
 
 /** Their paths. */
@@ -93,7 +115,7 @@ function isSupervised(path: string): boolean {
   return isLocked(`${path}/supervise/lock`);
 }
 
-/** Returns only when it cannot. Stages run elsewhere than we do. */
+/** Returns only when it cannot. `args`: the stages, which run elsewhere than we do, and our own. */
 function becomeInit(args: readonly string[], directory: string): number {
   const known = sys.getenv("SVDIR") || servicesDirectory;
   if (directory !== known) sys.setenv("SVDIR", directory);

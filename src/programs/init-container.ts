@@ -11,7 +11,6 @@ import { forwarded, nothingToRun } from "../core/single.ts";
 import { waitReady } from "../sys/loop.ts";
 import { complain, Refusal } from "../sys/posix.ts";
 import { send, startCommand } from "./entrypoint.ts";
-import { stageDirectory } from "./init-files.ts";
 import { serviceTree } from "./shadow-files.ts";
 import { listDescendants } from "./trinit-killall.ts";
 import { services } from "./trinit-services.ts";
@@ -27,11 +26,11 @@ function warn(what: string, why?: string): void {
 
 /** Where services are supervised, and where an exit code may be left, into the environment; false
  * where services can be supervised nowhere. */
-export function prepareServices(options: Entrypoint): boolean {
+export function prepareServices(options: Entrypoint, stages: string | null): boolean {
   const given = services();
   const listing = sys.readdir(given);
   const count = typeof listing === "number" ? 0 : serviceNames(listing).length;
-  if (options.command.length === 0 && count === 0) warnOfNothing(given);
+  if (options.command.length === 0 && count === 0) warnOfNothing(given, stages);
   warnOfLimit(count, options);
   const tree = serviceTree(given);
   if (tree instanceof Refusal) {
@@ -46,8 +45,8 @@ export function prepareServices(options: Entrypoint): boolean {
   return true;
 }
 
-function warnOfNothing(directory: string): void {
-  const hasStage = typeof sys.stat(`${stageDirectory}/2`) !== "number";
+function warnOfNothing(directory: string, stages: string | null): void {
+  const hasStage = stages !== null && typeof sys.stat(`${stages}/2`) !== "number";
   if (!hasStage) complain(nothingToRun(directory, "warning"));
 }
 

@@ -6,14 +6,10 @@ import { complain, isLink, regularMode } from "../sys/posix.ts";
 import { runningOf } from "./parents.ts";
 
 export const stageDirectory = "/etc/runit";
+/** In the place of a directory, where all stages are built in. */
+export const noStages = "-";
 
 type Mark = "stopit" | "reboot" | "nosync";
-
-/** True where the stages there are those of the container: whoever is not process 1 of a machine
- * finds the scripts that boot that. */
-export function ownsStages(): boolean {
-  return sys.getpid() === 1 || !(sys.machine() || (FAULTS && sys.fault("machine")));
-}
 
 /** The init that we descend from: a pid; 0 for process 1. */
 function ownInit(): number {
@@ -79,10 +75,10 @@ export function setMark(mark: Mark): number {
   return last;
 }
 
-/** True where /etc/runit/ctrlaltdel may be executed by its owner. */
-export function hasCtrlAltDel(): boolean {
-  const stat = sys.stat(`${stageDirectory}/ctrlaltdel`);
-  return ownsStages() && typeof stat !== "number" && (stat.mode & ownerExecute) !== 0;
+/** True where there is such a file, and its owner may execute it. */
+export function isExecutable(path: string): boolean {
+  const stat = sys.stat(path);
+  return typeof stat !== "number" && (stat.mode & ownerExecute) !== 0;
 }
 
 /** Tells init to end the system: "0" powers off, "6" reboots. An exit code; as runit has it,

@@ -1,27 +1,26 @@
 // How init starts what it runs as a stage: the files of /etc/runit, or what is built in.
 // programs/init.ts calls this.
-import { ctrlAltDel, isReplaced, parseLimit } from "../core/boot.ts";
+import { isReplaced, parseLimit } from "../core/boot.ts";
 import { type Event, noteOf, type Stage } from "../core/boot-state.ts";
 import { restKillMs, stage3LimitMs } from "../core/limits.ts";
 import { isAlive } from "../core/main-process.ts";
 import { errnos, reason } from "../core/message.ts";
 import type { Millis } from "../core/time.ts";
 import { cleanEnvironment, prepareServices, unsupervised } from "./init-container.ts";
-import { ownsStages, stageDirectory } from "./init-files.ts";
 import { announce, type Init, openConsole, remember, say } from "./init-state.ts";
 import { runningOf } from "./parents.ts";
 
-/** /etc/runit/N; where that is missing or cannot be executed, the built-in stage. */
+/** The file of the stage; where that is missing or cannot be executed, the built-in stage. */
 export function startStage(init: Init, stage: Stage, builtIn: boolean): Event {
   sys.settitle([init.name, `[${stage}]`]);
   if (init.lacksConsole && stage > 1) openConsole(init);
   if (stage === 2 && init.boot.role === "container" && !init.isPrepared) {
-    if (!prepareServices(init.options)) return unsupervised;
+    if (!prepareServices(init.options, init.stages)) return unsupervised;
     init.isPrepared = true;
   }
   if (stage === 3) sys.setenv("TRINIT_MAIN", mainToWaitFor(init));
-  const file = `${stageDirectory}/${stage}`;
-  if (!builtIn && ownsStages() && sys.stat(file) !== -errnos.ENOENT) {
+  const file = builtIn ? null : fileOf(init, stage);
+  if (file !== null && sys.stat(file) !== -errnos.ENOENT) {
     const started = startAs(init, stage, file, file, [file]);
     if (started === null) return { kind: "stageFailed" };
     if (typeof started !== "string") return started;
@@ -33,6 +32,12 @@ export function startStage(init: Init, stage: Stage, builtIn: boolean): Event {
     if (started !== null && typeof started !== "string") return started;
   }
   return { kind: "stageFailed" };
+}
+
+/** A stage 2 of one's own may supervise anything; a directory that was named is supervised. */
+function fileOf({ stages, options }: Init, stage: Stage): string | null {
+  const isOwn = stage === 2 && options.serviceDirectory !== null;
+  return stages === null || isOwn ? null : `${stages}/${stage}`;
 }
 
 /** PID START MILLISECONDS of a main process that runs: it has been killed by then. */
@@ -58,7 +63,7 @@ function startAs(
   argv: readonly string[],
 ): Event | null | "no" {
   announce(init, null, `enter stage: ${place}`);
-  const limitMs = stage === 3 ? stage3Limit() : null;
+  const limitMs = stage === 3 ? stage3Limit(init) : null;
   const result = spawnStage(init, stage, path, argv);
   if (typeof result === "number") {
     // A successor must not start it again.
@@ -93,22 +98,28 @@ function spawnStage(
 }
 
 /** Milliseconds out of timeout-3, where that is there. */
-export function stage3Limit(): Millis | null {
-  const text = sys.readfile(`${stageDirectory}/timeout-3`, 32);
+export function stage3Limit({ stages }: Init): Millis | null {
+  const text = stages === null ? 0 : sys.readfile(`${stages}/timeout-3`, 32);
   if (typeof text === "number") return stage3LimitMs;
   const limit = parseLimit(text);
   if (limit !== undefined) return limit;
-  say("warning", `${stageDirectory}/timeout-3: not a number of milliseconds`);
+  say("warning", `${stages}/timeout-3: not a number of milliseconds`);
   return stage3LimitMs;
 }
 
+/** What runs when somebody presses the keys. */
+export function ctrlAltDel({ stages }: Init): string {
+  return `${stages}/ctrlaltdel`;
+}
+
 export function startScript(init: Init): Event {
-  announce(init, null, `enter stage: ${ctrlAltDel}`);
-  const result = spawnStage(init, null, ctrlAltDel, [ctrlAltDel]);
+  const script = ctrlAltDel(init);
+  announce(init, null, `enter stage: ${script}`);
+  const result = spawnStage(init, null, script, [script]);
   if (typeof result === "number") {
     remember(init, noteOf({ ...init.boot, scriptPid: result }));
     return { kind: "scriptStarted", pid: result };
   }
-  say("fatal", `unable to start child: ${ctrlAltDel}: ${reason(result[0])}`);
+  say("fatal", `unable to start child: ${script}: ${reason(result[0])}`);
   return { kind: "scriptFailed" };
 }

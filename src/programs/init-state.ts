@@ -19,6 +19,8 @@ export interface Init {
   readonly options: Entrypoint;
   /** Process 1. */
   readonly isFirst: boolean;
+  /** The directory of 1, 2, 3, ctrlaltdel and timeout-3; null where all stages are built in. */
+  readonly stages: string | null;
   boot: Boot;
   /** What has come and nobody has handled yet, and what follows from it. */
   readonly owed: Owed[];

@@ -33,14 +33,15 @@ import {
   tellMain,
 } from "./init-container.ts";
 import {
-  hasCtrlAltDel,
+  isExecutable,
   isMarked,
+  noStages,
   setMark,
   stageDirectory,
   takeMark,
   tellInit,
 } from "./init-files.ts";
-import { stage3Limit, startScript, startStage } from "./init-stages.ts";
+import { ctrlAltDel, stage3Limit, startScript, startStage } from "./init-stages.ts";
 import { announce, type Init, known, openConsole, remember, say } from "./init-state.ts";
 
 export const usage = "0|6";
@@ -61,8 +62,9 @@ function bootUp(name: string, argv: readonly string[]): Outcome {
   const note = isResumed ? (argv[2] ?? "") : "1 run 0 - 0";
   sys.remember(note); // whatever fails from now on
   const isFirst = sys.getpid() === 1;
-  const [word, ...words] = argv.slice(isResumed ? 4 : 1);
+  const [word, directory, ...words] = argv.slice(isResumed ? 4 : 1);
   const isEntrypoint = word === "--entrypoint";
+  const stages = isEntrypoint ? (directory ?? noStages) : stageDirectory;
   const options = parseEntrypoint(isEntrypoint ? words : ["--verbose"]);
   if (typeof options === "string") {
     complain(sentence("trinit", "fatal", options));
@@ -89,6 +91,7 @@ function bootUp(name: string, argv: readonly string[]): Outcome {
     signalFd,
     options,
     isFirst,
+    stages: stages === noStages ? null : stages,
     boot,
     owed: [],
     heard: [],
@@ -111,7 +114,7 @@ function bootUp(name: string, argv: readonly string[]): Outcome {
 
 function resume(init: Init, note: string): void {
   sys.settitle([init.name, `[${note.slice(0, 1)}]`]);
-  owe(init, { kind: "resume", note, limitMs: stage3Limit() });
+  owe(init, { kind: "resume", note, limitMs: stage3Limit(init) });
   init.heard.push(...pendingIn(note));
   if (isMarked("stopit")) init.heard.push("CONT"); // asked for while nobody listened
   settle(init); // from now on the stage's end is known as such
@@ -157,7 +160,8 @@ function turn(init: Init): number | null {
   if (doubtful) lookForLost(init);
   settle(init);
   for (let signal = init.heard.shift(); signal !== undefined; signal = init.heard.shift()) {
-    const marks = { stopit: isMarked("stopit"), ctrlaltdel: hasCtrlAltDel(), code: leftCode(init) };
+    const ctrlaltdel = init.stages !== null && isExecutable(ctrlAltDel(init));
+    const marks = { stopit: isMarked("stopit"), ctrlaltdel, code: leftCode(init) };
     owe(init, { kind: "request", signal, marks });
     settle(init);
   }
@@ -207,14 +211,14 @@ function reapAll(init: Init): void {
   for (let i = 0; i + 1 < ends.length; i += 2) {
     const ending = endingOf(ends[i + 1] ?? 0);
     if (ends[i] === pid) owe(init, { kind: "stageEnded", ending, asked: leftCode(init) });
-    else if (ends[i] === scriptPid) owe(init, scriptEnded(ending));
+    else if (ends[i] === scriptPid) owe(init, scriptEnded(init, ending));
     else owe(init, mainEnded(init, ending));
   }
   init.crowded = more === 1;
 }
 
-function scriptEnded(ending: Ending | null): Event {
-  return { kind: "scriptEnded", ending, stopit: isMarked("stopit") };
+function scriptEnded(init: Init, ending: Ending | null): Event {
+  return { kind: "scriptEnded", ending, stopit: isMarked("stopit"), place: ctrlAltDel(init) };
 }
 
 function mainEnded({ boot }: Init, ending: Ending | null): Event {
@@ -237,7 +241,7 @@ function lookForLost(init: Init): void {
     return !known && sys.kill(child, 0) === -errnos.ESRCH;
   };
   if (isLost(pid, "stageEnded", "stageLost")) owe(init, { kind: "stageLost" });
-  if (isLost(scriptPid, "scriptEnded")) owe(init, scriptEnded(null));
+  if (isLost(scriptPid, "scriptEnded")) owe(init, scriptEnded(init, null));
   if (isLost(main.pid, "mainEnded", "awaitEnded")) owe(init, mainEnded(init, null));
 }
 

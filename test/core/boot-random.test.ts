@@ -154,7 +154,7 @@ class Machine {
   }
 
   #endScript(ending: Ending | null): void {
-    this.#feed({ kind: "scriptEnded", ending, stopit: this.#marks.stopit });
+    this.#feed({ kind: "scriptEnded", ending, stopit: this.#marks.stopit, place: "x" });
   }
 
   #feed(event: Event): void {

@@ -62,11 +62,12 @@ function eventsIn({ boot, starting }: World): readonly Event[] {
     );
     return [...answers, { kind: "stageFailed" }];
   }
+  const place = "/etc/runit/ctrlaltdel";
   const script: readonly Event[] = [
     { kind: "scriptStarted", pid: scriptPid },
-    { kind: "scriptEnded", ending: { code: 0 }, stopit: true },
-    { kind: "scriptEnded", ending: { signal: 9 }, stopit: false },
-    { kind: "scriptEnded", ending: null, stopit: false },
+    { kind: "scriptEnded", ending: { code: 0 }, stopit: true, place },
+    { kind: "scriptEnded", ending: { signal: 9 }, stopit: false, place },
+    { kind: "scriptEnded", ending: null, stopit: false, place },
   ];
   return [
     ...requests,

@@ -1,7 +1,7 @@
 // Process 1's decisions, one by one; boot-walk.test.ts has all of them together.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ctrlAltDel, isReplaced, parseLimit, step } from "../../src/core/boot.ts";
+import { isReplaced, parseLimit, step } from "../../src/core/boot.ts";
 import {
   type Boot,
   type Event,
@@ -148,10 +148,11 @@ test("ctrlaltdel runs, and then CONT's question is asked", () => {
   const runs = [...inTwo, pressed, { kind: "scriptStarted", pid: 9 } as const];
   assert.deepEqual(after("machine", [...runs, pressed]).effects, ["say: ctrl-alt-del request..."]);
   const ending = { code: 0 };
-  const no = after("machine", [...runs, { kind: "scriptEnded", ending, stopit: false }]);
-  assert.deepEqual([no.effects, no.boot.scriptPid], [[`say: leave stage: ${ctrlAltDel}`], 0]);
-  const yes = after("machine", [...runs, { kind: "scriptEnded", ending, stopit: true }]);
-  assert.deepEqual(yes.effects, [`say: leave stage: ${ctrlAltDel}`, "take stopit", "TERM 2"]);
+  const place = "/etc/runit/ctrlaltdel";
+  const no = after("machine", [...runs, { kind: "scriptEnded", ending, stopit: false, place }]);
+  assert.deepEqual([no.effects, no.boot.scriptPid], [[`say: leave stage: ${place}`], 0]);
+  const yes = after("machine", [...runs, { kind: "scriptEnded", ending, stopit: true, place }]);
+  assert.deepEqual(yes.effects, [`say: leave stage: ${place}`, "take stopit", "TERM 2"]);
 });
 
 test("TERM and INT end a container; INT alone is nothing to a machine", () => {

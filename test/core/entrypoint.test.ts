@@ -12,6 +12,7 @@ test("without options everything has its default", () => {
   assert.deepEqual(parse("sleep", "1"), {
     command: ["sleep", "1"],
     serviceDirectory: null,
+    stages: null,
     drainMs: 0,
     killAfterMs: 7000,
     waitMs: 10_000,
@@ -39,6 +40,7 @@ test("a long option has its value behind = or in the next word", () => {
   assert.equal(parse("--service-dir=/a=b", "c").serviceDirectory, "/a=b");
   assert.equal(parse("--service-dir", "/a", "c").serviceDirectory, "/a");
   assert.deepEqual(parse("--service-dir", "/a", "c").command, ["c"]);
+  assert.equal(parse("--stages", "/a", "c").stages, "/a");
   assert.equal(parse("--log=json").log, "json");
   assert.equal(parse("--stamp", "iso").stamp, "iso");
 });

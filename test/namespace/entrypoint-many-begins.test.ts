@@ -11,6 +11,7 @@ import { polite, say, service, startContainer } from "../with-services.ts";
 
 const ended = (code: number) => ({ code, signal: null });
 const main = (script: string) => ["sh", "-c", script];
+const ownStages = ["--stages", "/etc/runit"];
 
 test("CMD begins when the check of every service agrees", inNamespaces, async (t) => {
   const check = `#!/bin/sh\n[ -e /run/ready ] || { ${say("asked")}; exit 1; }\n`;
@@ -95,14 +96,14 @@ test("--clean-env: services see PATH, and nothing of the container's", inNamespa
 test("a stage 1 of one's own runs first; with 100, nothing else", inNamespaces, async (t) => {
   const runit = { "1!": `#!/bin/sh\n${say("one")}\nexit 100\n` };
   const services = { web: service("web") };
-  const inside = await startContainer(t, [], main(say("main")), { services, runit });
+  const inside = await startContainer(t, ownStages, main(say("main")), { services, runit });
   assert.deepEqual(await inside.waitForExit(), ended(100));
   assert.equal(inside.said(), "one\n");
 });
 
 test("CMD beside the stages of this repository", inNamespaces, async (t) => {
   const services = { web: service("web") };
-  const inside = await startContainer(t, [], main(polite("main")), {
+  const inside = await startContainer(t, ownStages, main(polite("main")), {
     services,
     runit: stageFiles(),
   });
@@ -165,13 +166,13 @@ const beside = (options: string, script: string) =>
   main(`sleep 600 & trinit entrypoint ${options} -- sh -c '${script}'; code=$?
     kill -0 $! && echo "bystander lives, code $code"; exec sleep 600`);
 
-for (const [stages, runit] of [
-  ["built-in stages", {}],
-  ["the stages of this repository", stageFiles()],
+for (const [stages, options, runit] of [
+  ["built-in stages", "", {}],
+  ["the stages of this repository", ownStages.join(" "), stageFiles()],
 ] as const) {
   test(`not as process 1, ${stages}: only what descends from it ends`, inNamespaces, async (t) => {
     const inside = await startNamespace(t, {
-      pid1: beside("", `setsid sh -c "${say("orphan")}; exec sleep 600" & sleep 0.1; exit 6`),
+      pid1: beside(options, `setsid sh -c "${say("orphan")}; exec sleep 600" & sleep 0.1; exit 6`),
       runit,
       services: { web: service("web") },
     });

@@ -219,7 +219,7 @@ test(
   inNamespaces,
   async (t) => {
     const runit = { "2!": "#!/bin/sh\nexit 5\n" };
-    const inside = await startContainer(t, [], [], { runit });
+    const inside = await startContainer(t, ["--stages", "/etc/runit"], [], { runit });
     assert.deepEqual(await inside.waitForExit(), ended(5));
   },
 );

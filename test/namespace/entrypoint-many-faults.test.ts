@@ -74,7 +74,10 @@ test("CMD is not started where an essential service has ended", inNamespaces, as
 test("after a stage 3 that fails, nobody waits once nothing is left", inNamespaces, async (t) => {
   const web = service("web", "pkill -KILL -f trinit.stage.3");
   const runit = { "3!": "#!/bin/sh\nexit 1\n" };
-  const inside = await startContainer(t, [], [], { services: { web }, runit });
+  const inside = await startContainer(t, ["--stages", "/etc/runit"], [], {
+    services: { web },
+    runit,
+  });
   await inside.waitFor(/web up/);
   const began = performance.now();
   inside.signal("SIGTERM");

@@ -71,14 +71,15 @@ test("nothing to run: a message, and 100", inNamespaces, async (t) => {
 
 const web = { "run!": "#!/bin/sh\nexec sleep 600\n" };
 
-for (const [what, files] of [
+for (const [what, files, ...options] of [
   ["a service in /etc/service", { services: { web }, runit: {} }],
   ["a service in $SVDIR", { services: { "../web/x": web }, runit: {}, env: { SVDIR: "/etc/web" } }],
-  ["a stage 1", { runit: { "1!": quickStages["1!"] } }],
-  ["a stage 2", { runit: { "2!": quickStages["2!"] } }],
+  ["a stage 1", { runit: { "1!": quickStages["1!"] } }, "--stages=/etc/runit"],
+  ["a stage 2", { runit: { "2!": quickStages["2!"] } }, "--stages=/etc/runit"],
 ] as const) {
   test(`with ${what}, the entrypoint becomes init`, inNamespaces, async (t) => {
-    const { pid } = await startNamespace(t, { pid1: ["trinit", "sleep", "600"], ...files });
+    const pid1 = ["trinit", ...options, "sleep", "600"];
+    const { pid } = await startNamespace(t, { pid1, ...files });
     const comm = `/proc/${pid}/comm`;
     await eventually("init", () => fs.readFileSync(comm, "utf8") === "init\n");
   });

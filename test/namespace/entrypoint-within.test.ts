@@ -1,13 +1,10 @@
 // An entrypoint that is not process 1, below an init or beside services that are somebody else's:
 // these go on, and nothing of theirs is touched.
 import assert from "node:assert/strict";
-import * as fs from "node:fs";
-import path from "node:path";
 import { test } from "node:test";
-import { faultsBin, tempDir } from "../harness.ts";
-import { inNamespaces, startNamespace } from "../namespace.ts";
+import { inNamespaces } from "../namespace.ts";
 import { isUp } from "../tree.ts";
-import { polite, say, service, startContainer } from "../with-services.ts";
+import { polite, service, startContainer } from "../with-services.ts";
 
 const ended = (code: number) => ({ code, signal: null });
 const services = { web: service("web") };
@@ -39,7 +36,8 @@ test("stage 3 of another init than process 1 ends its own services", inNamespace
 });
 
 test("the exit code's file is the outer init's, and stays", inNamespaces, async (t) => {
-  const command = `${inner}; trinit entrypoint --service-dir /run/inner sh -c "exit 3"
+  const options = "--stages /etc/runit --service-dir /run/inner";
+  const command = `${inner}; trinit entrypoint ${options} sh -c "exit 3"
     echo $?; ls $TRINIT_EXITCODE; exit 9`;
   const runit = { "1!": '#!/bin/sh\n[ -z "$TRINIT_INIT" ] || exit 100\n' };
   const inside = await startContainer(t, [], ["sh", "-c", command], { services, runit });
@@ -55,21 +53,4 @@ test("init 0 below it is its own, and leaves no mark for others", inNamespaces, 
   await inside.stdout.waitFor(/inner 4$/);
   await inside.waitFor(/main up/);
   assert.doesNotMatch(inside.stdout.text(), /stopit/);
-});
-
-test("on a machine, the scripts that boot it are not the entrypoint's", inNamespaces, async (t) => {
-  const faults = tempDir(t);
-  fs.writeFileSync(path.join(faults, "machine"), "");
-  const stage = `#!/bin/sh\n${say("machine")}\n`;
-  const cmd = 'trap "exit 6" INT; kill -INT $PPID; while :; do sleep 0.02; done';
-  const inside = await startNamespace(t, {
-    // INT would run ctrlaltdel, which goes on.
-    pid1: ["sh", "-c", `trinit entrypoint sh -c '${cmd}'; echo $?; exec sleep 600`],
-    runit: { "1!": stage, "2!": stage, "3!": stage, "ctrlaltdel!": stage },
-    services,
-    trinit: faultsBin("trinit"),
-    env: { TRINIT_FAULTS: faults },
-  });
-  await inside.stdout.waitFor(/^6$/);
-  assert.doesNotMatch(fs.readFileSync(path.join(inside.etc, "../run/said"), "utf8"), /machine/);
 });

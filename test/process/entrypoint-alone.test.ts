@@ -63,7 +63,7 @@ test("nothing to run: what to do about it, and 100", async (t) => {
   const env = { SVDIR: "/nosuch" };
   const { code, stderr } = await run(t, bin("trinit"), ["entrypoint", "-g"], { env });
   assert.equal(code, 100);
-  assert.match(stderr, /^trinit: fatal: nothing to run: no command, no service in \/nosuch, /);
+  assert.match(stderr, /^trinit: fatal: nothing to run: no command, no service in \/nosuch$/m);
   assert.match(stderr, /give a command .*--service-dir DIR, or SVDIR/);
 });
 
