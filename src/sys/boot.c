@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -79,7 +80,7 @@ JSValue sys_reboot(ARGS) {
 
 static void nap(long milliseconds) {
 	struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
-	nanosleep(&time, NULL);
+	while (nanosleep(&time, &time) < 0 && errno == EINTR) continue;
 }
 
 /* sync(milliseconds) -> 0 | -errno */
@@ -199,7 +200,6 @@ JSValue sys_execfn(ARGS) {
 
 #define FAULT_PAUSE 60 /* seconds in which a second fault means that starting over is no help */
 
-char fault_stack[16384] __attribute__((common, aligned(16))); /* behind the variables: heap.c */
 static char note[128];      /* what a successor has to know, as its argument */
 static char called_as[16];  /* argv[0] without a path */
 static long faulted_at;     /* seconds on the monotonic clock; 0: never */
@@ -274,16 +274,36 @@ _Noreturn void rescue(const char *why) {
 	for (;;) waitpid(-1, NULL, 0), sleep(1); /* nothing is left but to be there */
 }
 
-/* Faults of the processor and of the engine in the first process. One that somebody sends is
- * nothing, and in a child that was forked it ends that child. */
+/* Signals of the processor, and abort()'s. */
+static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT};
+#define FAULT_COUNT (sizeof faults / sizeof *faults)
+
+void block_signals(void) {
+	sigset_t all;
+	memset(&all, 0xff, sizeof all); /* libc would leave out those that are its own */
+	for (size_t i = 0; i < FAULT_COUNT; i++) SIGNAL_BITS(&all) &= ~SIGNAL_BIT(faults[i]);
+	kernel_sigmask(&all, NULL);
+}
+
+/* False for a signal that another process has sent, whatever it says of itself: the kernel gives
+ * codes above 0 to the processor's, and that of raise() only with the sender's own number. ABRT has
+ * one above 0 as what a file's owner is told of it (F_SETSIG), and never from the processor. */
+static int is_fault(int number, const siginfo_t *cause) {
+	if (number == SIGABRT) return cause->si_code == SI_TKILL && cause->si_pid == getpid();
+	return cause->si_code > 0;
+}
+
+/* In the first process, with all signals blocked: frames never nest, however many are sent. A
+ * forked child ends, once this has returned; one of spawn() shares our memory, in which raise()
+ * would find our number and not its own. */
 static void on_fault(int number, siginfo_t *cause, void *context) {
 	(void)context;
 	if (getpid() != 1) {
 		signal(number, SIG_DFL);
-		raise(number);
+		kill(getpid(), number);
 		return;
 	}
-	if (cause->si_code <= 0 && !(number == SIGABRT && cause->si_pid == 1)) return;
+	if (!is_fault(number, cause)) return;
 	if (faulted_at > 0 && seconds_now() - faulted_at < FAULT_PAUSE)
 		rescue("- runit: fatal: fault in the program, the second within a minute\n");
 	say("- runit: fatal: fault in the program, starting over\n");
@@ -291,21 +311,29 @@ static void on_fault(int number, siginfo_t *cause, void *context) {
 	rescue("- runit: fatal: unable to start over\n");
 }
 
+#define HANDLER_STACK 16384 /* for on_fault, and what it calls */
+
+/* The frame of a handler has all registers in it: 12 kB where the processor has AVX-512. */
+static void arm_faults(void) {
+	stack_t place = {.ss_size = HANDLER_STACK + getauxval(AT_MINSIGSTKSZ)};
+	struct sigaction action = {.sa_sigaction = on_fault,
+	                           .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+	memset(&action.sa_mask, 0xff, sizeof action.sa_mask);
+	int how = MAP_PRIVATE | MAP_ANONYMOUS;
+	place.ss_sp = mmap(NULL, place.ss_size, PROT_READ | PROT_WRITE, how, -1, 0);
+	if (place.ss_sp != MAP_FAILED) sigaltstack(&place, NULL); /* or the one there is will do */
+	for (size_t i = 0; i < FAULT_COUNT; i++) sigaction(faults[i], &action, NULL);
+}
+
 /* remember(note) -> 0 */
 JSValue sys_remember(ARGS) {
 	UNUSED_ARGS;
 	static int armed;
-	static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 	char *text = bytes_in(ctx, argv[0], NULL);
 	if (!text) return JS_EXCEPTION;
 	snprintf(note, sizeof note, "%s", text);
 	give_scratch(ctx, text);
-	if (armed++ || getpid() != 1) return JS_NewInt32(ctx, 0);
-	stack_t place = {.ss_sp = fault_stack, .ss_size = sizeof fault_stack};
-	struct sigaction action = {.sa_sigaction = on_fault,
-	                           .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-	sigaltstack(&place, NULL);
-	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigaction(faults[i], &action, NULL);
+	if (getpid() == 1 && !armed++) arm_faults();
 	return JS_NewInt32(ctx, 0);
 }
 

@@ -61,16 +61,6 @@ static void hold_standard_fds(void) {
 	}
 }
 
-/* What has no handler is nothing to process 1, unless it is blocked: then it waits for signalfd().
- * Not the faults: blocked, they end even process 1. */
-static void block_signals(void) {
-	sigset_t all;
-	memset(&all, 0xff, sizeof all); /* libc would leave out those that are its own */
-	const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
-	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&all, faults[i]);
-	kernel_sigmask(&all, NULL);
-}
-
 /* argv and the environment lie behind each other; a title may use what argv has. */
 static void remember_start(int argc, char **argv) {
 	kernel_sigmask(NULL, &start.mask);

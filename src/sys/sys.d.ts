@@ -103,7 +103,7 @@ declare const sys: {
    * back with their default action, or, with `keeps`, as they were: ignored, or blocked. Once per
    * process. */
   signalfd(signals: readonly number[], keeps?: boolean): number;
-  /** The numbers that came in, at most 4, [] when there are none. What our own writing to a closed
+  /** The numbers that came in, at most 16, [] when there are none. What our own writing to a closed
    * pipe brings about is none. */
   readsignals(fd: number): number[] | number;
   inotify_init(): number;

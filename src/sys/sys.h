@@ -150,6 +150,9 @@ _Noreturn void rescue(const char *why);
 /* False when a line written there would wait for longer. */
 int can_write(int fd, int milliseconds);
 void remember_call(int argc, char **argv);
+/* What has no handler is nothing to process 1, unless it is blocked: then it waits for signalfd().
+ * All but the processor's signals, which end even process 1 while they are blocked. */
+void block_signals(void);
 /* True in another PID namespace than the machine's; false where there is no /proc to tell. */
 int is_container(void);
 

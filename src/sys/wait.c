@@ -203,7 +203,7 @@ JSValue sys_signalfd(ARGS) {
 /* readsignals(fd) -> signal numbers, [] when there are none | -errno */
 JSValue sys_readsignals(ARGS) {
 	UNUSED_ARGS;
-	struct signalfd_siginfo infos[4];
+	struct signalfd_siginfo infos[16];
 	ssize_t size = read(int_in(ctx, argv[0]), infos, sizeof infos);
 	if (size < 0 && errno != EAGAIN) return outcome(ctx, -1);
 	JSValue numbers = JS_NewArray(ctx);
