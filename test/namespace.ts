@@ -25,7 +25,8 @@ import {
 } from "./harness.ts";
 
 const isRoot = process.geteuid?.() === 0;
-const unshareArgs = [
+/** A world for a process 1, for unshare(1). */
+export const unshareArgs = [
   ...(isRoot ? [] : ["--user", "--map-root-user"]),
   ...["--pid", "--mount", "--net", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc"],
 ];

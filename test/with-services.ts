@@ -3,8 +3,6 @@
 import * as fs from "node:fs";
 import path from "node:path";
 import type { TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { againMs } from "../src/core/limits.ts";
 import { waitForFile } from "./harness.ts";
 import { type Namespace, type NamespaceOptions, startNamespace } from "./namespace.ts";
 
@@ -50,9 +48,4 @@ export function service(
   files: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
   return { "run!": `#!/bin/sh\n${polite(name, atEnd)}\n`, ...files };
-}
-
-/** Until a signal that ends a container is no longer taken for the one before. */
-export function later(): Promise<void> {
-  return sleep(2 * againMs);
 }

@@ -63,10 +63,10 @@ export interface Boot {
   readonly main: Main;
   /** What the main process is told when everything ends. */
   readonly stopSignal: number;
-  /** The container was told to end, by a signal: another one means that somebody is in a hurry. */
+  /** The container was told to end, by a signal: the same again changes nothing. */
   readonly isTold: boolean;
-  /** When it was. */
-  readonly toldAt: Millis;
+  /** Ctrl-C was typed at the container's terminal: typed again while it ends, it hurries. */
+  readonly isTyped: boolean;
   /** What a container exits with, as the first cause of its end has it; null: none has said. */
   readonly code: number | null;
 }
@@ -78,11 +78,12 @@ export type Ending = { readonly code: number } | { readonly signal: number };
 export const requests = {
   CONT: 18,
   INT: 2,
+  TYPED: -2, // an INT that a terminal has sent, as readsignals() tells it
   TERM: 15,
   QUIT: 3,
   PWR: 30,
-  USR1: 10, // busybox's halt
-  USR2: 12, // busybox's poweroff; its reboot sends TERM
+  USR1: 10, // busybox's halt, where it is used
+  USR2: 12, // its poweroff; its reboot sends TERM
   "RTMIN+3": 37, // what images made for systemd have as their stop signal
 } as const;
 
@@ -97,6 +98,8 @@ function isRequest(word: string): word is Request {
 export interface Marks {
   readonly stopit: boolean;
   readonly ctrlaltdel: boolean;
+  /** busybox's halt, poweroff and reboot are in use, which are signals to its init. */
+  readonly busybox: boolean;
   readonly code: number | null;
 }
 
@@ -192,7 +195,7 @@ export function newBoot(role: Role, terms: Terms = noTerms): Boot {
     main: { phase: terms.hasMain ? "due" : "none", pid: 0, killAt: null },
     stopSignal: requests.TERM,
     isTold: false,
-    toldAt: Number.NEGATIVE_INFINITY,
+    isTyped: false,
     code: null,
   };
 }

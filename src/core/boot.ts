@@ -12,8 +12,9 @@
 // by TERM to everything and a while: nothing is killed that was not told to end.
 //
 // A container may have a main process, which core/main-process.ts has the life of: its end is the
-// container's. Whatever ends a container, the first cause says its exit code. An engine or a person
-// who tells it to stop once more means that nobody wants to wait any longer.
+// container's. Whatever ends a container, the first cause says its exit code. An engine that was
+// restarted tells it to stop once more, and grants the whole time again: that changes nothing.
+// Ctrl-C typed twice means that nobody wants to wait any longer.
 //
 // What holds always: `pid` is the stage's process until that is reaped, or has not ended 5 s after
 // SIGKILL (a disk or a server that hangs): then the way to the end goes on without it. No way
@@ -32,7 +33,7 @@ import {
   type Stage,
   type Step,
 } from "./boot-state.ts";
-import { againMs, restKillMs, stageFailuresMax, stageRetryMs, stageStopMs } from "./limits.ts";
+import { restKillMs, stageFailuresMax, stageRetryMs, stageStopMs } from "./limits.ts";
 import { beginMain, codeAfter, endMain, isAlive, killMain, leftFor } from "./main-process.ts";
 import { type Errno, errnos } from "./message.ts";
 import type { Millis } from "./time.ts";
@@ -202,21 +203,24 @@ function onMainEnded(before: Boot, code: number, now: Millis): Step {
   return boot.phase === "delay" ? stopNow(boot, now) : onStop(boot, now, 0);
 }
 
-/** A machine hears what runit hears, that the power fails, and busybox's halt, poweroff and reboot,
- * which its shell has built in; a container whatever engines and people send to end one. */
+/** A machine acts on what runit acts on, on a power failure, and, where a file says that these are
+ * in use, on busybox's halt, poweroff and reboot: others send the same signals for other reasons.
+ * A container acts on whatever engines and people send to end one. */
 function onRequest(boot: Boot, signal: Request, marks: Marks, now: Millis): Step {
   if (boot.role === "container") return onContainerRequest(boot, signal, marks, now);
   switch (signal) {
     case "CONT":
       return onCont(boot, marks, now);
     case "INT":
+    case "TYPED":
       return onCtrlAltDel(boot, marks);
     case "PWR":
+      return endMachine(boot, off, now);
     case "USR1":
     case "USR2":
-      return endMachine(boot, off, now);
+      return marks.busybox ? endMachine(boot, off, now) : stay(boot);
     case "TERM":
-      return endMachine(boot, again, now);
+      return marks.busybox ? endMachine(boot, again, now) : stay(boot);
     case "QUIT":
     case "RTMIN+3":
       return stay(boot);
@@ -232,6 +236,8 @@ function onContainerRequest(boot: Boot, signal: Request, marks: Marks, now: Mill
     case "INT":
       if (marks.ctrlaltdel && boot.stage > 1) return onCtrlAltDel(boot, marks);
       return onEndSignal(boot, requests.INT, marks, now);
+    case "TYPED":
+      return onTyped(boot, marks, now);
     case "QUIT":
       return onEndSignal(boot, requests.QUIT, marks, now);
     case "PWR":
@@ -253,18 +259,22 @@ function forwarded({ main }: Boot, signal: number): readonly Effect[] {
 /** What is killed was not done with its work. */
 const killedCode = 137;
 
-/** An engine tells a container to end, or the terminal; a second time ends the delay, and later all
- * waiting. */
+/** An engine stops the container, or a person; once more changes nothing. */
 function onEndSignal(before: Boot, signal: number, marks: Marks, now: Millis): Step {
-  if (now - before.toldAt < againMs) return stay(before); // of who tells us, and then our group
-  if (before.isTold && before.phase === "delay") return stopNow(before, now);
-  if (before.isTold) {
-    const code = before.code ?? (isAlive(before.main) ? null : killedCode);
-    return leave({ ...before, code }, warn("told to end again, killing all processes"));
-  }
+  if (before.isTold) return stay(before);
   const code = before.code ?? marks.code;
-  const boot = { ...before, isTold: true, toldAt: now, stopSignal: signal, code };
+  const boot = { ...before, isTold: true, stopSignal: signal, code };
   return onStop(boot, now, boot.terms.drainMs);
+}
+
+/** Ctrl-C at the container's terminal is an INT. The second one while the container ends finishes
+ * the delay, and after that all waiting. */
+function onTyped(boot: Boot, marks: Marks, now: Millis): Step {
+  if (!boot.isTold || !boot.isTyped)
+    return onContainerRequest({ ...boot, isTyped: true }, "INT", marks, now);
+  if (boot.phase === "delay") return stopNow(boot, now);
+  const code = boot.code ?? (isAlive(boot.main) ? null : killedCode);
+  return leave({ ...boot, code }, warn("interrupted again, killing all processes"));
 }
 
 function onCont(boot: Boot, marks: Marks, now: Millis): Step {

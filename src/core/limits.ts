@@ -94,9 +94,6 @@ export const usersFileBytes = 16 * 1024 * 1024;
 export const stageRetryMs = 5000;
 /** What stage 2 gets to end when it is told to, before it is killed: as runit. */
 export const stageStopMs = 5000;
-/** Whoever tells a container to end once more within this means the same: timeout(1) tells it, and
- * then its process group. */
-export const againMs = 50;
 /** A stage 3 that cannot be started so often is left out: the system is to end. */
 export const stageFailuresMax = 3;
 /** What the disks get for what is still to be written; then the machine is turned off without. */

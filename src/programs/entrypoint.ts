@@ -189,11 +189,11 @@ function turn(single: Single): number | null {
   return exitCode(status, single.asked.success);
 }
 
-/** What tells us to end waits for so long as load balancers need to see it, or for a second one. */
+/** A signal that ends us waits for so long as load balancers need to see it; the same again in the
+ * meantime, as from an engine that was restarted, changes nothing. */
 function hear(single: Single, number: number): void {
   if (single.isDrained || !isEnd(number)) forward(single, number);
-  else if (single.drain !== null) endDrain(single);
-  else single.drain = { number, until: sys.monotonic() + single.asked.drainMs };
+  else single.drain ??= { number, until: sys.monotonic() + single.asked.drainMs };
 }
 
 function endDrain(single: Single): void {

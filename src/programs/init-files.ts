@@ -1,5 +1,6 @@
-// The files by which process 1 is told what to do: stopit, reboot and nosync, by their owner's
-// execute permission or by being there. init reads them, `init 0|6` and shutdown write them.
+// The files by which process 1 is told what to do: stopit and reboot by their owner's execute
+// permission, nosync and busybox-signals by being there. init reads them, `init 0|6`, shutdown and
+// stage 1 write them.
 import { signals } from "../core/commands.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
 import { complain, isLink, regularMode } from "../sys/posix.ts";
@@ -9,7 +10,7 @@ export const stageDirectory = "/etc/runit";
 /** In the place of a directory, where all stages are built in. */
 export const noStages = "-";
 
-type Mark = "stopit" | "reboot" | "nosync";
+type Mark = "stopit" | "reboot" | "nosync" | "busybox-signals";
 
 /** The init that we descend from: a pid; 0 for process 1. */
 function ownInit(): number {
@@ -42,10 +43,11 @@ function modeOf(path: string): number | null {
   return stat.uid === 0 || stat.uid === sys.geteuid() ? stat.mode : null;
 }
 
-/** nosync has to be there, the others have to be executable. */
+/** stopit and reboot have to be executable, the others to be there. */
 export function isMarked(mark: Mark): boolean {
+  const isEnough = mark === "nosync" || mark === "busybox-signals";
   const modes = placesOf(mark).map(modeOf);
-  return modes.some((mode) => mode !== null && (mark === "nosync" || (mode & ownerExecute) !== 0));
+  return modes.some((mode) => mode !== null && (isEnough || (mode & ownerExecute) !== 0));
 }
 
 /** Takes the permissions away, wherever it is. */

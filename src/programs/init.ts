@@ -5,6 +5,7 @@ import {
   type Effect,
   type Ending,
   type Event,
+  type Marks,
   newBoot,
   noTerms,
   noteOf,
@@ -84,7 +85,7 @@ function bootUp(name: string, argv: readonly string[]): Outcome {
   const boot = isMachine ? newBoot("machine", noTerms) : newBoot("container", terms);
   const heeded = isEntrypoint ? forwardedSignals() : Object.values(requests);
   const fault = isFirst ? signalNumber("ABRT") : null; // abort() of our own
-  const caught = heeded.filter((number) => number !== fault);
+  const caught = heeded.filter((number) => number > 0 && number !== fault);
   const signalFd = openSignals([signals.CHLD, ...caught]);
   const init: Init = {
     name,
@@ -160,9 +161,7 @@ function turn(init: Init): number | null {
   if (doubtful) lookForLost(init);
   settle(init);
   for (let signal = init.heard.shift(); signal !== undefined; signal = init.heard.shift()) {
-    const ctrlaltdel = init.stages !== null && isExecutable(ctrlAltDel(init));
-    const marks = { stopit: isMarked("stopit"), ctrlaltdel, code: leftCode(init) };
-    owe(init, { kind: "request", signal, marks });
+    owe(init, { kind: "request", signal, marks: readMarks(init) });
     settle(init);
   }
   for (const signal of init.forwards.splice(0)) owe(init, { kind: "forward", signal });
@@ -180,6 +179,13 @@ function turn(init: Init): number | null {
   return code;
 }
 
+function readMarks(init: Init): Marks {
+  const stopit = isMarked("stopit");
+  const ctrlaltdel = init.stages !== null && isExecutable(ctrlAltDel(init));
+  const busybox = isMarked("busybox-signals");
+  return { stopit, ctrlaltdel, busybox, code: leftCode(init) };
+}
+
 /** What somebody has left as the exit code of a container. */
 function leftCode({ boot }: Init): number | null {
   return boot.role === "container" ? readCode() : null;
@@ -188,7 +194,7 @@ function leftCode({ boot }: Init): number | null {
 /** A request that was read is in nobody's hands but ours: a successor has to know it, too. True
  * when there is one. */
 function hear(init: Init): boolean {
-  for (const number of readSignals(init.signalFd)) {
+  for (const number of readSignals(init.signalFd, true)) {
     const name = (Object.keys(requests) as Request[]).find((known) => requests[known] === number);
     if (name === undefined) init.forwards.push(number);
     else if (!init.heard.includes(name)) init.heard.push(name);

@@ -13,8 +13,8 @@ import { runningOf } from "./parents.ts";
 export interface Ending {
   /** The exit code, once every runsv is gone. */
   readonly code: number;
-  /** By a signal, not by the end of an essential service: one more means that there is no time. */
-  isTold: boolean;
+  /** By Ctrl-C at its terminal: one more means that there is no time. */
+  isTyped: boolean;
   /** That one came: all have got KILL, and nothing is waited for but their ends. */
   isKilled: boolean;
   /** When the rest gets KILL; null: services are waited for. */
@@ -24,7 +24,7 @@ export interface Ending {
 }
 
 export function newEnding(code: number): Ending {
-  return { code, isTold: false, isKilled: false, killAt: null, isDeaf: false };
+  return { code, isTyped: false, isKilled: false, killAt: null, isDeaf: false };
 }
 
 /** Wakes us when the service writes its status. */

@@ -175,7 +175,7 @@ function turn(state: Runsvdir, ready: readonly number[]): number | null {
   const { title } = state;
   if (title !== null && ready.includes(title.fd)) readTitle(title);
   if (FAULTS && sys.fault("turn")) throw new Error("fault point: turn");
-  for (const number of readSignals(state.signalFd)) {
+  for (const number of readSignals(state.signalFd, true)) {
     const code = number === signals.CHLD ? null : onSignal(state, number);
     if (code !== null) return code;
   }
@@ -195,7 +195,7 @@ function turn(state: Runsvdir, ready: readonly number[]): number | null {
 function onSignal(state: Runsvdir, number: number): number | null {
   if (number !== signals.ALRM) {
     const code = number === signals.HUP ? 111 : 0;
-    return isFirst() ? endAsFirst(state, code) : endAsOther(state, code);
+    return isFirst() ? endAsFirst(state, code, number) : endAsOther(state, code);
   }
   state.scanDue = sys.monotonic();
   state.rescanTold = true;
@@ -210,11 +210,13 @@ function endAsOther(state: Runsvdir, code: number): number {
   return code;
 }
 
-/** PID 1 cannot leave anything behind: it waits for all of them, and told a second time, kills. */
-function endAsFirst(state: Runsvdir, code: number): null {
+/** PID 1 cannot leave anything behind: it waits for all of them. The same signal again, as from an
+ * engine that was restarted, changes nothing; Ctrl-C typed twice kills all. */
+function endAsFirst(state: Runsvdir, code: number, number: number): null {
   const ending = state.ending ?? endAll(state, code);
-  ending.isKilled = ending.isTold;
-  ending.isTold = true;
+  if (number !== -signals.INT) return null;
+  ending.isKilled = ending.isTyped;
+  ending.isTyped = true;
   if (ending.isKilled) sys.killall(signals.KILL);
   return null;
 }

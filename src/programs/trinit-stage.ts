@@ -19,6 +19,7 @@ import {
 } from "../core/mounts.ts";
 import type { Millis } from "../core/time.ts";
 import { close, complain } from "../sys/posix.ts";
+import { runningOf } from "./parents.ts";
 import { endRest, findEnding, waitForMain, whyNotUnderInit } from "./trinit-killall.ts";
 import { services, stopServices } from "./trinit-services.ts";
 
@@ -72,8 +73,21 @@ function begin(): number {
     const made = sys.symlink(target, path);
     if (made < 0 && made !== -errnos.EEXIST) warn(`unable to create ${path}`, -made);
   }
-  noteTimes(`${began} file systems\n${uptime()} \n`);
+  note(timesFile, `${began} file systems\n${uptime()} \n`);
+  if (isAlone() && hasOnlyBusybox()) note("/run/runit/busybox-signals", "");
   return 0;
+}
+
+/** True where this is all of stage 1, and no part of one. */
+function isAlone(): boolean {
+  return runningOf(sys.getpid())?.parent === 1;
+}
+
+/** Whether there is no shell but busybox's, whose poweroff, halt and reboot are signals to init. */
+function hasOnlyBusybox(): boolean {
+  const [shell, busybox] = [sys.stat("/bin/sh"), sys.stat("/bin/busybox")];
+  if (typeof busybox === "number") return false;
+  return typeof shell === "number" || (shell.dev === busybox.dev && shell.ino === busybox.ino);
 }
 
 /** Seconds since the kernel's start. */
@@ -82,11 +96,11 @@ function uptime(): string {
   return typeof text === "number" ? "" : (text.split(" ", 1)[0] ?? "");
 }
 
-/** What cannot be written is only missing in a picture. */
-function noteTimes(text: string): void {
-  sys.mkdir(timesFile.slice(0, timesFile.lastIndexOf("/")), 0o755); // there already, mostly
+/** A file in /run; the boot goes on without one that cannot be written. */
+function note(path: string, text: string): void {
+  sys.mkdir(path.slice(0, path.lastIndexOf("/")), 0o755); // there already, mostly
   const flags = sys.O_WRONLY | sys.O_CREAT | sys.O_TRUNC | sys.O_NONBLOCK; // nothing is waited for
-  const fd = sys.open(timesFile, flags, 0o644);
+  const fd = sys.open(path, flags, 0o644);
   if (fd < 0) return;
   sys.write(fd, text);
   close(fd);

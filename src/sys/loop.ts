@@ -70,9 +70,9 @@ export function openSignals(numbers: readonly number[], keeps = false): number {
   return fd;
 }
 
-/** The signals that came since the last call. */
-export function readSignals(fd: number): readonly number[] {
-  const numbers = sys.readsignals(fd);
+/** The signals that came since the last call; with `typed`, an INT of the terminal's is -INT. */
+export function readSignals(fd: number, typed = false): readonly number[] {
+  const numbers = sys.readsignals(fd, typed);
   if (typeof numbers === "number") throw new SysError("read", -numbers, "signals");
   return numbers;
 }

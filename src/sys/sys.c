@@ -227,7 +227,7 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(symlink, 2),
 	SYS_CALL(poll, 2),
 	SYS_CALL(signalfd, 2),
-	SYS_CALL(readsignals, 1),
+	SYS_CALL(readsignals, 2),
 	SYS_CALL(inotify_init, 0),
 	SYS_CALL(inotify_add_watch, 3),
 	SYS_CALL(inotify_rm_watch, 2),

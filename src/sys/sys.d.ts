@@ -104,8 +104,9 @@ declare const sys: {
    * process. */
   signalfd(signals: readonly number[], keeps?: boolean): number;
   /** The numbers that came in, at most 16, [] when there are none. What our own writing to a closed
-   * pipe brings about is none. */
-  readsignals(fd: number): number[] | number;
+   * pipe brings about is none. With `typed`, an INT that a terminal, or Ctrl-Alt-Del, has sent is
+   * -INT: none that a process sends looks so. */
+  readsignals(fd: number, typed?: boolean): number[] | number;
   inotify_init(): number;
   /** A watch number, the same for the same inode. */
   inotify_add_watch(fd: number, path: Bytes, mask: number): number;

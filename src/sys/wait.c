@@ -200,7 +200,7 @@ JSValue sys_signalfd(ARGS) {
 	return outcome(ctx, signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
-/* readsignals(fd) -> signal numbers, [] when there are none | -errno */
+/* readsignals(fd, typed?) -> signal numbers, [] when there are none | -errno */
 JSValue sys_readsignals(ARGS) {
 	UNUSED_ARGS;
 	struct signalfd_siginfo infos[16];
@@ -208,9 +208,13 @@ JSValue sys_readsignals(ARGS) {
 	if (size < 0 && errno != EAGAIN) return outcome(ctx, -1);
 	JSValue numbers = JS_NewArray(ctx);
 	uint32_t used = 0, own = (uint32_t)getpid();
-	for (size_t i = 0; size > 0 && i < (size_t)size / sizeof *infos; i++)
-		if (infos[i].ssi_signo != SIGPIPE || infos[i].ssi_pid != own)
-			push_int(ctx, numbers, used++, (int)infos[i].ssi_signo);
+	int tells = JS_ToBool(ctx, argv[1]) == 1;
+	for (size_t i = 0; size > 0 && i < (size_t)size / sizeof *infos; i++) {
+		int number = (int)infos[i].ssi_signo;
+		int typed = tells && number == SIGINT && infos[i].ssi_code == SI_KERNEL;
+		if (number != SIGPIPE || infos[i].ssi_pid != own)
+			push_int(ctx, numbers, used++, typed ? -number : number);
+	}
 	return numbers;
 }
 

@@ -54,7 +54,7 @@ class Machine {
   #heard: Request[] = [];
   /** The last turn was a successor's first. */
   #doubtful = false;
-  #marks = { stopit: false, ctrlaltdel: false, code: null };
+  #marks = { stopit: false, ctrlaltdel: false, busybox: false, code: null };
   #pids = 1;
   #processes: Process[] = [];
   /** It goes on without these. */
@@ -71,6 +71,7 @@ class Machine {
     this.#role = role;
     this.#terms = terms;
     this.#random = random;
+    this.#marks.busybox = random(2) === 0;
     this.boot = newBoot(role, terms);
     this.#guarded(() => this.#feed({ kind: "begin" }));
   }
@@ -288,8 +289,8 @@ class Machine {
     if (this.boot.stage === 3) return false;
     if (this.#role === "container" && ["TERM", "QUIT", "RTMIN+3", "PWR"].includes(signal))
       return true;
-    const ofMachine = ["PWR", "USR1", "USR2", "TERM"].includes(signal);
-    return ofMachine && this.#role === "machine" && this.boot.stage === 2;
+    const ofMachine = this.#marks.busybox ? ["PWR", "USR1", "USR2", "TERM"] : ["PWR"];
+    return ofMachine.includes(signal) && this.#role === "machine" && this.boot.stage === 2;
   }
 
   #mustStop(): void {

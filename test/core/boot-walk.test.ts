@@ -29,14 +29,17 @@ const pid = 7;
 const scriptPid = 8;
 const awaitPid = 9;
 const mainPid = 10;
-const marks = { stopit: false, ctrlaltdel: false, code: null };
+const marks = { stopit: false, ctrlaltdel: false, busybox: false, code: null };
 const withMain: Terms = { hasMain: true, drainMs: 3000, killAfterMs: 7000, success: [] };
 
 /** Each with the mark that it asks for, and without. */
 const requests: readonly Event[] = [
   { kind: "request", signal: "CONT", marks: { ...marks, stopit: true } },
   { kind: "request", signal: "INT", marks: { ...marks, ctrlaltdel: true } },
-  ...(["CONT", "INT", "PWR", "USR1", "USR2", "TERM", "QUIT", "RTMIN+3"] as const).map(
+  ...(["USR1", "TERM"] as const).map(
+    (signal): Event => ({ kind: "request", signal, marks: { ...marks, busybox: true } }),
+  ),
+  ...(["CONT", "INT", "TYPED", "PWR", "USR1", "USR2", "TERM", "QUIT", "RTMIN+3"] as const).map(
     (signal): Event => ({ kind: "request", signal, marks }),
   ),
 ];
@@ -93,8 +96,7 @@ function mainEventsIn({ main }: Boot): readonly Event[] {
 function normal(boot: Boot): Boot {
   const main = { ...boot.main, killAt: boot.main.killAt === null ? null : 0 };
   const deadline = boot.deadline === null ? null : 0;
-  const toldAt = Number.NEGATIVE_INFINITY;
-  return { ...boot, main, deadline, toldAt, place: "", stopSignal: 15 };
+  return { ...boot, main, deadline, place: "", stopSignal: 15 };
 }
 
 function checkEffect(before: Boot, after: Boot, effect: Effect): void {
@@ -177,6 +179,7 @@ function shown({ boot, starting }: World): string {
     );
   }
   if (boot.isTold) parts.push("told");
+  if (boot.isTyped) parts.push("typed");
   if (boot.scriptPid !== 0) parts.push("ctrlaltdel runs");
   if (boot.stage === 3 && boot.limitMs !== null) parts.push("limited");
   if (boot.failures > 0) parts.push(`failed ${boot.failures} times`);
@@ -242,7 +245,7 @@ function worthAWalk({ boot }: World): boolean {
 /** The exit code and another failure make no difference to what is done, nor do limits, scripts and
  * failures to a main process, nor that it was told to end where there is none. */
 function isShown({ boot }: World): boolean {
-  if (boot.code !== null) return false;
+  if (boot.code !== null || (boot.isTyped && !boot.isTold)) return false;
   if (boot.isTold && boot.main.phase !== "run" && boot.main.phase !== "told") return false;
   if (boot.main.phase === "none") return boot.failures < 2 || boot.failures === failuresLast;
   if (boot.main.phase === "due") return boot.stage === 2 && boot.phase !== "run";
@@ -349,8 +352,8 @@ for (const role of ["machine", "container", "container with CMD"] as const) {
         if (answered !== null) return answered;
         if (starting === "startStage") return { kind: "stageFailed" };
         if (boot.pid !== 0) return { kind: "stageEnded", ending: { code: 0 } };
-        if (boot.stage === 2) return { kind: "request", signal: "PWR", marks };
-        return { kind: "timeout" };
+        const isAsked = boot.stage !== 2 || boot.phase === "delay";
+        return isAsked ? { kind: "timeout" } : { kind: "request", signal: "PWR", marks };
       });
       const { stage, phase, pid: running } = world.boot;
       const early = stage === 1 && role === "machine" && phase !== "over" && running === 0;

@@ -14,7 +14,7 @@ import {
 import { stage3LimitMs, stageRetryMs, stageStopMs } from "../../src/core/limits.ts";
 import { errnos } from "../../src/core/message.ts";
 
-const none = { stopit: false, ctrlaltdel: false, code: null };
+const none = { stopit: false, ctrlaltdel: false, busybox: false, code: null };
 const begin: Event = { kind: "begin" };
 const timeout: Event = { kind: "timeout" };
 
@@ -210,18 +210,29 @@ test("PWR means power off, whatever was asked before", () => {
   ]);
 });
 
-test("a machine hears busybox's halt, poweroff and reboot, but in stage 3", () => {
+test("busybox's halt, poweroff and reboot end a machine that uses them, but in stage 3", () => {
+  const used = { ...none, busybox: true };
   for (const signal of ["USR1", "USR2"] as const) {
-    const { effects } = after("machine", [...inTwo, request(signal)]);
+    const { effects } = after("machine", [...inTwo, request(signal, used)]);
     assert.deepEqual(effects, ["take reboot", "take stopit", "TERM 2"]);
-    assert.deepEqual(after("container", [...inTwo, request(signal)]).effects, []);
+    assert.deepEqual(after("container", [...inTwo, request(signal, used)]).effects, []);
   }
-  const { effects } = after("machine", [...inTwo, request("TERM")]);
+  const { effects } = after("machine", [...inTwo, request("TERM", used)]);
   assert.deepEqual(effects, ["give reboot", "take stopit", "TERM 2"]);
-  const early = after("machine", [begin, started(1), request("TERM")]);
+  const early = after("machine", [begin, started(1), request("TERM", used)]);
   assert.deepEqual(early.effects, ["give reboot", "take stopit", "TERM group 1"]);
-  const late = after("machine", [...inThree, request("TERM")]);
+  const late = after("machine", [...inThree, request("TERM", used)]);
   assert.deepEqual(late.effects, ["warning: signals only work in stage 2."]);
+});
+
+test("without that file, these signals are nothing to a machine", () => {
+  for (const events of [[begin, started(1)], inTwo, inThree]) {
+    for (const signal of ["USR1", "USR2", "TERM"] as const) {
+      const before = after("machine", events).boot;
+      const { boot, effects } = after("machine", [...events, request(signal)]);
+      assert.deepEqual([boot, effects], [before, []], signal);
+    }
+  }
 });
 
 test("requests that were heard and not answered are in the note", () => {
@@ -230,7 +241,7 @@ test("requests that were heard and not answered are in the note", () => {
   assert.equal(note, "2 run 2 - 0 none 0 - TERM RTMIN+3");
   assert.deepEqual(pendingIn(note), ["TERM", "RTMIN+3"]);
   assert.deepEqual(pendingIn(noteOf(boot)), []);
-  const all = ["CONT", "INT", "TERM", "QUIT", "PWR", "USR1", "USR2", "RTMIN+3"] as const;
+  const all = ["CONT", "INT", "TYPED", "TERM", "QUIT", "PWR", "USR1", "USR2", "RTMIN+3"] as const;
   const main = { phase: "awaited", pid: 4194304, killAt: null } as const;
   const told = { ...boot, main, isTold: true, code: 111 };
   const longest = noteOf({ ...told, phase: "pause", pid: 4194304, scriptPid: 4194304 });

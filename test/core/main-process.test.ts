@@ -4,11 +4,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { step } from "../../src/core/boot.ts";
 import { type Boot, type Ending, type Event, newBoot } from "../../src/core/boot-state.ts";
-import { againMs } from "../../src/core/limits.ts";
 import { exitCodeOf } from "../../src/core/main-process.ts";
 
 const terms = { hasMain: true, drainMs: 0, killAfterMs: 7000, success: [143] };
-const marks = { stopit: false, ctrlaltdel: false, code: null };
+const marks = { stopit: false, ctrlaltdel: false, busybox: false, code: null };
 const stageStarted = (pid: number): Event => ({
   kind: "stageStarted",
   pid,
@@ -21,6 +20,7 @@ const stageEnded = (code: number, asked: number | null = null): Event => ({
   asked,
 });
 const term: Event = { kind: "request", signal: "TERM", marks };
+const typed: Event = { kind: "request", signal: "TYPED", marks };
 const mainEnded = (ending: Ending | null): Event => ({ kind: "mainEnded", ending });
 
 const awaits: readonly Event[] = [
@@ -36,10 +36,7 @@ const end: readonly Event[] = [stageEnded(0), stageStarted(3), stageEnded(0)];
 /** The state after the events, and what was done for the last of them. */
 function after(events: readonly Event[], boot = newBoot("container", terms)) {
   let at: { boot: Boot; effects: readonly { kind: string }[] } = { boot, effects: [] };
-  for (const event of events) {
-    const boot = { ...at.boot, toldAt: Number.NEGATIVE_INFINITY }; // a while ago
-    at = step(boot, event, 0);
-  }
+  for (const event of events) at = step(at.boot, event, 0);
   const effects = at.effects.filter(({ kind }) => kind !== "say" && kind !== "remember");
   return { boot: at.boot, effects };
 }
@@ -101,21 +98,33 @@ test("stage 3 is over, and it is waited for, and killed", () => {
   assert.equal(codeAfter(stuck), 137);
 });
 
-test("told again, everything is killed; in the delay, that ends", () => {
-  assert.deepEqual(after([...runs, term, term]).effects, [{ kind: "leave" }]);
-  assert.equal(codeAfter([...runs, term, term]), 137);
+test("told again, by any signal, nothing changes: not the delay, not the end", () => {
+  const slow = newBoot("container", { ...terms, drainMs: 500 });
+  const moments = [runs, [...runs, stageEnded(111)], [...runs, mainEnded({ code: 3 })]];
+  for (const boot of [undefined, slow]) {
+    for (const events of [...moments, [...runs, term, ...end.slice(0, 2)]]) {
+      for (const signal of ["TERM", "INT", "QUIT", "RTMIN+3"] as const) {
+        const again: Event = { kind: "request", signal, marks: { ...marks, code: 9 } };
+        const once = after([...events, term], boot);
+        const twice = after([...events, term, again], boot);
+        assert.deepEqual(twice, { boot: once.boot, effects: [] }, signal);
+      }
+    }
+  }
+});
+
+test("Ctrl-C typed twice kills everything; in the delay, that ends", () => {
+  assert.deepEqual(after([...runs, typed, typed]).effects, [{ kind: "leave" }]);
+  assert.equal(codeAfter([...runs, typed, typed]), 137);
+  assert.equal(after([...runs, term, typed]).boot.phase, "stop");
+  assert.equal(codeAfter([...runs, term, typed, typed]), 137);
+  assert.equal(after([...runs, typed]).boot.stopSignal, 2);
   const slow = newBoot("container", { ...terms, drainMs: 500 });
   const delayed = after([...runs, term], slow);
   assert.deepEqual([delayed.boot.phase, delayed.boot.deadline], ["delay", 500]);
   assert.deepEqual(delayed.effects, [{ kind: "take", mark: "stopit" }]);
-  const last = after([...runs, term, term], slow).effects.at(-1);
+  const last = after([...runs, typed, typed], slow).effects.at(-1);
   assert.deepEqual(last, { kind: "signal", pid: 2, group: false, kill: false });
-});
-
-test("who tells us and then our group means it once", () => {
-  const told = step(newBoot("container", terms), term, 5).boot;
-  assert.deepEqual(step(told, term, 5 + againMs - 1), { boot: told, effects: [] });
-  assert.equal(step(told, term, 5 + againMs).boot.phase, "over");
 });
 
 test("a number that was left came first", () => {
@@ -135,12 +144,12 @@ test("a number that was left came first", () => {
   assert.equal(codeAfter([...awaited, ...end]), 5);
 });
 
-test("told twice, what is killed makes it 137, and a number left after that nothing", () => {
+test("in a hurry, what is killed makes it 137, and a number left after that nothing", () => {
   const boot = newBoot("container");
-  const inTwo: readonly Event[] = [...awaits.slice(0, 3), stageStarted(2), term];
+  const inTwo: readonly Event[] = [...awaits.slice(0, 3), stageStarted(2), typed];
   assert.equal(exitCodeOf(after(inTwo, boot).boot, 6), 0);
-  assert.equal(exitCodeOf(after([...inTwo, term], boot).boot, 6), 137);
-  assert.equal(codeAfter([...runs, mainEnded({ code: 3 }), term, term]), 3);
+  assert.equal(exitCodeOf(after([...inTwo, typed], boot).boot, 6), 137);
+  assert.equal(codeAfter([...runs, mainEnded({ code: 3 }), typed, typed]), 3);
 });
 
 test("in the pause of stage 2, too, the delay is kept", () => {

@@ -8,10 +8,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execaSync } from "execa";
 import { control, until } from "../../src/client/index.ts";
 import { restContainerSeconds } from "../../src/core/limits.ts";
-import { deadlineMs, eventually, isAlive, root, tempDir, waitForFile } from "../harness.ts";
-import { inNamespaces, type Namespace, startNamespace } from "../namespace.ts";
+import { bin, deadlineMs, root, serviceDir, tempDir, waitForFile } from "../harness.ts";
+import { inNamespaces, type Namespace, startNamespace, unshareArgs } from "../namespace.ts";
 import { waitForRecord } from "../record.ts";
-import { relayOf } from "../relay.ts";
+import { openTerminal } from "../terminal.ts";
 import { isUp, runsvOf } from "../tree.ts";
 
 const orphansCount = 20_000;
@@ -65,29 +65,32 @@ describe("runsvdir as process 1", { concurrency: 2, ...inNamespaces }, () => {
     });
   }
 
-  test("a second TERM ends what does not", async (t) => {
+  test("TERM and INT again change nothing", async (t) => {
     const inside = await startFirst(t, { deaf: { "run!": deaf, "log/main/": "" } });
     await isReady(inside, "deaf");
     inside.signal("SIGTERM");
     await waitForRecord(inside.service("deaf"), (lines) => lines.includes("TERM"));
-    await sleep(300);
-    await isUp(inside.service("deaf")); // it was waited for
-    inside.signal("SIGTERM");
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      inside.signal(signal);
+      await sleep(300);
+      await isUp(inside.service("deaf")); // it is waited for
+    }
+    await control(inside.service("deaf"), "kill");
     assert.equal((await inside.waitForExit()).code, 0);
   });
 
-  test("a second TERM ends it also when nobody reads what services have written", async (t) => {
-    const pid1 = ["runsvdir", "-P", "-o", "prefix", "/etc/service"];
-    const services = { web: { "run!": "#!/bin/sh\nexec yes\n" } };
-    const prepare = "mkfifo /run/out; exec 1<>/run/out";
-    const inside = await startNamespace(t, { pid1, runit: {}, services, prepare });
-    const runsv = await runsvOf(inside, "web");
-    await isUp(inside.service("web"));
-    await relayOf(inside, "web");
-    inside.signal("SIGTERM");
-    await eventually("the end of runsv", () => !isAlive(runsv));
-    inside.signal("SIGTERM");
-    assert.equal((await inside.waitForExit()).code, 0);
+  test("Ctrl-C typed twice ends what does not", async (t) => {
+    const directory = tempDir(t);
+    const dir = serviceDir(directory, "deaf", { "run!": deaf });
+    const runsvdir = [bin("runsvdir"), "-P", directory];
+    const terminal = openTerminal(t, "unshare", [...unshareArgs, ...runsvdir]);
+    await waitForFile(path.join(dir, "ready"));
+    terminal.type("\x03");
+    await waitForRecord(dir, (lines) => lines.includes("TERM"));
+    await sleep(300);
+    await isUp(dir); // it is waited for
+    terminal.type("\x03");
+    assert.equal(await terminal.waitForExit(), 0);
   });
 
   test("a logger that was taken over is left to write what it has", async (t) => {

@@ -84,14 +84,17 @@ test("a directory of services that cannot be read is a wrong call", async (t) =>
   assert.deepEqual([code, stderr], [100, `trinit: fatal: ${why}\n`]);
 });
 
-test("--drain: what tells it to end waits, for a second one at most", async (t) => {
-  const started = await startEntrypoint(t, "other", ["--drain", "600", signalsProgram(t)]);
+test("--drain: what stops it waits, and the same again changes nothing", async (t) => {
+  const started = await startEntrypoint(t, "other", ["--drain", "1", signalsProgram(t)]);
   await started.stdout.waitFor(/^got 0$/);
+  const began = performance.now();
   started.send(15);
   started.send(10);
   await started.stdout.waitFor(/^got 10$/);
   started.send(2);
+  started.send(15);
   await started.stdout.waitFor(/^got 15$/);
+  assert.ok(performance.now() - began >= 1000);
   assert.deepEqual(started.stdout.lines(), ["got 0", "got 10", "got 15"]);
 });
 

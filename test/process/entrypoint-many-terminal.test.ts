@@ -1,9 +1,9 @@
 // `trinit entrypoint` with services at a terminal: whose Ctrl-C is.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { bin, serviceDir, tempDir } from "../harness.ts";
 import { openTerminal } from "../terminal.ts";
-import { later } from "../with-services.ts";
 
 const web = { "run!": "#!/bin/sh\necho up\nexec sleep 600\n" };
 
@@ -27,7 +27,7 @@ test("without CMD, Ctrl-C brings the services down", async (t) => {
   assert.equal(await terminal.waitForExit(), 0);
 });
 
-test("a second Ctrl-C while services end kills everything", async (t) => {
+test("an INT that is sent and not typed changes nothing, a second Ctrl-C kills all", async (t) => {
   const directory = tempDir(t);
   const deaf = "#!/bin/sh\ntrap 'echo told' TERM\necho up\nwhile :; do sleep 0.02; done\n";
   serviceDir(directory, "web", { "run!": deaf });
@@ -35,8 +35,12 @@ test("a second Ctrl-C while services end kills everything", async (t) => {
   await terminal.waitFor(/^web \| up$/m);
   terminal.type("\x03");
   await terminal.waitFor(/web \| told$/m);
-  await later();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGINT", "SIGTERM"] as const) {
+    process.kill(terminal.pid, signal);
+    await sleep(100); // nothing happens
+  }
+  assert.doesNotMatch(terminal.text(), /killing/);
   terminal.type("\x03");
   assert.equal(await terminal.waitForExit(), 137);
-  assert.match(terminal.text(), /told to end again/);
+  assert.match(terminal.text(), /interrupted again, killing all processes/);
 });

@@ -13,6 +13,15 @@ while :; do sleep 0.02; done
 `,
 };
 
+test("a shell with poweroff built in: init acts on its signals", inNamespaces, async (t) => {
+  const script = `. /etc/runit/functions; IS_CONTAINER=""; . /etc/runit/1.d/11-busybox.sh
+    ls /run/runit`;
+  const pid1 = ["busybox", "sh", "-c", `busybox sh -c "$0"; exit 0`, script];
+  const inside = await startNamespace(t, { pid1, runit: stageFiles(), isBusybox: true });
+  await inside.waitForExit();
+  assert.equal(inside.stdout.text(), "busybox-signals\n");
+});
+
 test("boots and ends with busybox's tools alone", inNamespaces, async (t) => {
   const inside = await startNamespace(t, {
     pid1: ["init"],

@@ -91,6 +91,24 @@ for (const [name, world, expected] of roots) {
   });
 }
 
+for (const [what, before, isThere] of [
+  ["a program of ours", "ln -s /run/sbin/trinit /run/stubs/poweroff", false],
+  ["a link to busybox", "ln -s /run/sbin/busybox-1.36 /run/stubs/poweroff", true],
+  ["a hard link to busybox", "mount --bind /run/stubs/mount /bin/busybox", true],
+  ["none", ":", false],
+] as const) {
+  test(`11-busybox: poweroff is ${what}`, inNamespaces, async (t) => {
+    const links = `ln -s "$(command -v readlink)" "$(command -v mkdir)" /run/stubs
+      mkdir /run/sbin
+      for name in trinit busybox-1.36; do ln /run/stubs/mount /run/sbin/$name; done
+      ${before}
+      [ ! /run/stubs/mount -ef /bin/busybox ] || ln /run/stubs/mount /run/stubs/poweroff`;
+    const after = "[ ! -e /run/runit/busybox-signals ] || echo there";
+    const said = await runPart(t, "1.d/11-busybox.sh", { before: links, after });
+    assert.deepEqual(said, isThere ? ["there", "code 0"] : ["code 0"]);
+  });
+}
+
 test("15-modules: names, options, a last line without its end", inNamespaces, async (t) => {
   const before = `mkdir /etc/modules-load.d
     printf '# a comment\\n\\nloop max_loop=8\\nfuse' >/etc/modules-load.d/a.conf
