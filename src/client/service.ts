@@ -4,6 +4,8 @@ import { constants, existsSync, readFileSync } from "node:fs";
 import { open, readFile, stat } from "node:fs/promises";
 import { commands, type Letter } from "../core/commands.ts";
 import { decodeEnds, decodeStatus, type State } from "../core/status.ts";
+import type { Stamp } from "../core/time.ts";
+import { unsteadyMs } from "../core/verbs.ts";
 import { quoted, type ServiceDir, ServiceError } from "./error.ts";
 
 export interface ServiceStatus {
@@ -20,6 +22,9 @@ export interface ServiceStatus {
   /** How ./run ended the last time; null when it never did, or runit's runsv does not tell. The
    * code is null after a signal, both are when nobody knows: it ended while no runsv was there. */
   readonly exit: { readonly code: number | null; readonly signal: number | null } | null;
+  /** True while ./run runs; for the first second of a process false where the one before it ended
+   * by itself within a second of its start. `sv start` and `sv check` wait for the same. */
+  readonly steady: boolean;
   /** How often ./run was started again since the supervisor began; 0 where it does not tell. */
   readonly restarts: number;
   /** False when no supervisor is there any more: the rest is what the last one left. */
@@ -102,13 +107,15 @@ function endsOf(dir: ServiceDir): Pick<ServiceStatus, "exit" | "restarts"> {
 interface Look {
   readonly supervised: boolean;
   readonly ends: Pick<ServiceStatus, "exit" | "restarts">;
+  readonly early: boolean;
   readonly bytes: string;
 }
 
 async function look(dir: ServiceDir): Promise<Look> {
   const supervised = await isSupervised(dir); // first: what a runsv writes last is then read
   const ends = endsOf(dir);
-  return { supervised, ends, bytes: await readFile(under(dir, "supervise/status"), "latin1") };
+  const bytes = await readFile(under(dir, "supervise/status"), "latin1");
+  return { supervised, ends, early: existsSync(under(dir, "supervise/early")), bytes };
 }
 
 /** Where nobody was there before the status was read, it may be that of who has come since. */
@@ -124,7 +131,7 @@ async function lookTwice(dir: ServiceDir): Promise<Look> {
  * the last status comes with `supervised: false`.
  */
 export async function status(dir: ServiceDir): Promise<ServiceStatus> {
-  const { bytes, supervised, ends } = await lookTwice(dir).catch(async (error) => {
+  const { bytes, supervised, ends, early } = await lookTwice(dir).catch(async (error) => {
     throw await explained(dir, "read the status of", error);
   });
   const record = decodeStatus(bytes);
@@ -134,6 +141,7 @@ export async function status(dir: ServiceDir): Promise<ServiceStatus> {
   }
   const { state, want, pid, paused, gotTerm, since } = record;
   const milliseconds = since.seconds * 1000 + Math.floor(since.nanoseconds / 1e6);
+  const isUnsteady = early && unsteadyMs(record, stampOf(Date.now())) > 0;
   return {
     state,
     want,
@@ -141,9 +149,15 @@ export async function status(dir: ServiceDir): Promise<ServiceStatus> {
     paused,
     gotTerm,
     since: new Date(milliseconds),
+    steady: state === "run" && pid !== 0 && !isUnsteady,
     ...ends,
     supervised,
   };
+}
+
+function stampOf(milliseconds: number): Stamp {
+  const seconds = Math.floor(milliseconds / 1000);
+  return { seconds, nanoseconds: (milliseconds - seconds * 1000) * 1e6 };
 }
 
 function letterOf(verb: Verb): Letter {

@@ -19,7 +19,8 @@ async function statusIfThere(dir: ServiceDir): Promise<ServiceStatus | null> {
 /**
  * The status now, and then after every change, until the loop is left or `signal` aborts (which
  * ends the loop; it does not throw). Changes that follow each other faster than they are read
- * come as one. A directory that no runsv has entered yet is waited for.
+ * come as one; that a service has become steady is one, too. A directory that no runsv has
+ * entered yet is waited for.
  *
  * @throws {ServiceError} no-such-service when the directory is not there, or vanishes.
  */

@@ -270,6 +270,14 @@ function onWant(
   }
 }
 
+/** True when ./run has ended by itself within a second of its start; where it was told to end,
+ * what is known of the one before it, `was`, still holds. `before` and `after` are the service
+ * around the end. */
+export function endedEarly(before: Service, after: Service, was: boolean, now: Millis): boolean {
+  if (now - after.startedAt >= restartPauseMs) return false;
+  return was || !isEnding(before);
+}
+
 /** The process was told to go: whoever asks for `once` now means the one after it. */
 function isEnding(service: Service): boolean {
   return service.ending || service.scripts.some((script) => isFatal(script.signal));

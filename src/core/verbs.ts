@@ -1,9 +1,9 @@
 // sv's words, once: the bytes that each one writes, what is waited for, when that is reached,
 // and the sentences. Pure: programs/sv.ts acts.
 import { commands, isLetter, type Letter } from "./commands.ts";
-import { svFailuresMax } from "./limits.ts";
+import { restartPauseMs, svFailuresMax } from "./limits.ts";
 import type { Status } from "./status.ts";
-import type { Stamp } from "./time.ts";
+import type { Millis, Stamp } from "./time.ts";
 
 /** What is waited for, as reached() tells. */
 export type Goal =
@@ -119,6 +119,12 @@ function yes(condition: boolean): Reached {
 
 function sameStamp(a: Stamp, b: Stamp): boolean {
   return a.seconds === b.seconds && a.nanoseconds === b.nanoseconds;
+}
+
+/** How long until ./run has run for a second, in milliseconds; none when the clock was set. */
+export function unsteadyMs({ since }: Status, now: Stamp): Millis {
+  const age = (now.seconds - since.seconds) * 1000 + (now.nanoseconds - since.nanoseconds) / 1e6;
+  return age < 0 ? restartPauseMs : Math.max(0, restartPauseMs - age);
 }
 
 /** True while nothing was started or ended between the two. */

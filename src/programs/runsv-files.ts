@@ -33,7 +33,7 @@ import {
 import { parentCalled } from "./parents.ts";
 
 /** What is written to the files in supervise/, by their names. */
-type Written = Record<"pid" | "stat" | "exit" | "complaint" | "status", string>;
+type Written = Record<"pid" | "stat" | "exit" | "early" | "complaint" | "status", string>;
 
 interface Files {
   /** "supervise" or "log/supervise", from the service directory. */
@@ -52,9 +52,12 @@ export interface SuperviseFiles extends Files {
 /** The lock of a service; its logger's is another one. */
 export const lockFile = "supervise/lock";
 
+/** What supervise/early holds: that it is there is what it says. */
+const earlyText = "ended within a second of its start\n";
+
 /** Nothing is known of what the files hold. */
 export function nothingWritten(): Written {
-  return { pid: "-", stat: "-", exit: "-", complaint: "-", status: "-" };
+  return { pid: "-", stat: "-", exit: "-", early: "-", complaint: "-", status: "-" };
 }
 
 /** Makes what is missing in supervise/ and takes the lock; throws a SysError otherwise. */
@@ -107,22 +110,24 @@ export interface News {
   readonly status: Status;
   readonly told: Pick<Service, "want" | "ending">;
   readonly ends: Ends;
+  readonly early: boolean;
   /** The line of the last complaint; "": there is none, or it is over. */
   readonly complaint: string;
 }
 
 /** Writes the files, each in one step; status, which tells the others, comes last. */
 export function writeStatusFiles(files: SuperviseFiles, news: News): void {
-  const { status, complaint } = news;
+  const { status, early, complaint } = news;
   const bytes = {
     pid: status.pid === 0 ? "" : `${status.pid}\n`,
     stat: statText(status, news.told),
     exit: encodeEnds(news.ends),
+    early: early ? earlyText : "",
     complaint,
     status: encodeStatus(status),
   };
   let failure: unknown = null;
-  for (const name of ["pid", "stat", "exit", "complaint", "status"] as const) {
+  for (const name of ["pid", "stat", "early", "exit", "complaint", "status"] as const) {
     try {
       writeFile(files, name, bytes[name]);
     } catch (error) {
@@ -203,6 +208,11 @@ function isAnothers(pid: number): boolean {
 export function readStat(path: string): ReturnType<typeof decodeStat> {
   const text = sys.readfile(`${path}/stat`, lineBytes);
   return decodeStat(typeof text === "number" ? "" : text);
+}
+
+/** What the last runsv knew of the last end; `path` is that of supervise. */
+export function hasEndedEarly(path: string): boolean {
+  return typeof sys.stat(`${path}/early`) !== "number";
 }
 
 function readEnds(path: string): Ends {

@@ -1,7 +1,14 @@
 // What runsv keeps of a service and of its logger, and what it tells of them in supervise/.
 import { commandsPerTurn, diskRetryMs } from "../core/limits.ts";
 import { type Level, sentence } from "../core/message.ts";
-import { type Effect, type Event, type Exit, newService, type Service } from "../core/service.ts";
+import {
+  type Effect,
+  type Event,
+  type Exit,
+  endedEarly,
+  newService,
+  type Service,
+} from "../core/service.ts";
 import { encodeComplaint } from "../core/status.ts";
 import type { Millis, Stamp } from "../core/time.ts";
 import type { Ended } from "../sys/loop.ts";
@@ -30,6 +37,8 @@ export interface Unit {
   restarts: number;
   /** The last end of ./run. */
   exit: Exit | null;
+  /** That end came within a second of the start, unasked. */
+  early: boolean;
   /** What stands in supervise/complaint. */
   complaint: string;
 }
@@ -72,6 +81,7 @@ export function newUnit(isLog: boolean, files: SuperviseFiles): Unit {
     unwrittenUntil: null,
     restarts: -1,
     exit: null,
+    early: false,
     complaint: "",
   };
 }
@@ -107,7 +117,10 @@ export function now(): Stamp {
 export function count(unit: Unit, before: Service): void {
   const { state, startedAt, exit } = unit.service;
   if (startedAt !== before.startedAt) unit.restarts++;
-  if (exit !== before.exit) unit.exit = exit;
+  if (exit !== before.exit) {
+    unit.exit = exit;
+    unit.early = endedEarly(before, unit.service, unit.early, sys.monotonic());
+  }
   if (state === "run" && before.state === "down") unit.complaint = "";
 }
 
@@ -138,7 +151,7 @@ export function newsOf(supervisor: Supervisor, unit: Unit): News {
   const wanted = want === "up" ? "up" : "down";
   const status = { state, want: wanted, pid, paused, gotTerm, since } as const;
   const ending = service.ending && (due !== null || isEssential(supervisor, unit));
-  return { status, told: { want, ending }, ends: unit, complaint };
+  return { status, told: { want, ending }, ends: unit, early: unit.early, complaint };
 }
 
 /** A status that cannot be written (disk full, read-only) never stops the service. */

@@ -30,6 +30,7 @@ import { answer } from "./answer.ts";
 import {
   birthFile,
   findOrphan,
+  hasEndedEarly,
   isAlive,
   leaveComplaint,
   leftOver,
@@ -172,6 +173,7 @@ function openLogPipe(who: string, kept: number | null): { read: number; write: n
 
 /** Takes over what a killed predecessor has left running, or starts afresh. */
 function begin(supervisor: Supervisor, unit: Unit): void {
+  unit.early = hasEndedEarly(unit.files.path);
   const orphan = findOrphan(unit.files.path, unit.since);
   if (orphan === null) {
     const down = statIfThere(unit.service.log ? "log/down" : "down");

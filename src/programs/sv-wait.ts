@@ -5,9 +5,10 @@ import { signals } from "../core/commands.ts";
 import { checkGraceMs, checkRetryMs, svLookMs, svSupervisorsWatched } from "../core/limits.ts";
 import type { Status } from "../core/status.ts";
 import type { Millis } from "../core/time.ts";
-import { type Goal, reached, sameLife } from "../core/verbs.ts";
+import { type Goal, reached, sameLife, unsteadyMs } from "../core/verbs.ts";
 import { readSignals, reap, waitReady } from "../sys/loop.ts";
 import { kill } from "../sys/posix.ts";
+import { hasEndedEarly } from "./runsv-files.ts";
 import {
   type CheckFailure,
   gone,
@@ -32,6 +33,8 @@ export interface Pending {
   stirred: boolean;
   /** The check script that runs, and the status that it was started for. */
   check: { readonly pid: number; readonly about: Status } | null;
+  /** The process that runs, and when it has done so for a second. */
+  life: { readonly about: Status; readonly steadyAt: Millis } | null;
   /** The status for which the check script has said yes. */
   agreed: Status | null;
   /** When the check script, which said no, is asked again. */
@@ -45,7 +48,7 @@ export function newPending(
   before: Status,
   blind: boolean,
 ): Pending {
-  const asked = { check: null, agreed: null, retryAt: null };
+  const asked = { check: null, life: null, agreed: null, retryAt: null };
   return { name, directory, before, blind, ok: null, stirred: true, ...asked };
 }
 
@@ -69,10 +72,26 @@ function settle(service: Pending, wait: Wait): boolean {
   if (seen !== gone && !isTrouble(seen)) {
     const verdict = reached(wait.goal, seen, service.before);
     if (verdict === "no") return false;
-    if (verdict === "if check agrees" && !checkAgrees(service, seen, wait)) return false;
+    if (verdict === "if check agrees") {
+      if (!isSteady(service, seen) || !checkAgrees(service, seen, wait)) return false;
+    }
   }
   wait.report(service, seen, true);
   return true;
+}
+
+/** False for a process that has not run for a second, when the one before it did not either: a
+ * service that ends again and again runs whenever somebody looks. */
+function isSteady(service: Pending, seen: Status): boolean {
+  if (!hasEndedEarly(`${service.directory}/supervise`)) return true;
+  const now = sys.monotonic();
+  if (service.life === null || !sameLife(service.life.about, seen)) {
+    const [seconds, nanoseconds] = sys.realtime();
+    service.life = { about: seen, steadyAt: now + unsteadyMs(seen, { seconds, nanoseconds }) };
+  }
+  if (now >= service.life.steadyAt) return true;
+  service.retryAt = service.life.steadyAt;
+  return false;
 }
 
 /** What the check script says of this status; asks it when it has not yet said. */

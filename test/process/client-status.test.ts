@@ -17,6 +17,7 @@ test("status() of a service that runs", async (t) => {
     want: "up",
     paused: false,
     gotTerm: false,
+    steady: true,
     exit: null,
     restarts: 0,
     supervised: true,

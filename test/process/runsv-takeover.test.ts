@@ -182,7 +182,7 @@ describe("takeover", { concurrency: true }, () => {
   });
 
   for (const [what, stale] of [
-    ["another boot", (record: string) => record.replace(bootId, `0${bootId.slice(1)}`)],
+    ["another boot", (record: string) => record.replace(bootId, `x${bootId.slice(1)}`)],
     ["another start time", (record: string) => record.replace(/ \d+ /, " 1 ")],
     ["nothing", () => ""],
     ["garbage", () => "\0 \0 \0"],
