@@ -72,6 +72,19 @@ export const subcommands = {
   "--version": "show the version",
 } as const satisfies Record<string, string>;
 
+/** What follows each of these. */
+export const forms: Readonly<Record<string, string>> = {
+  help: "[name]",
+  info: "",
+  install: "[--init] [--share dir] dir",
+  stage: "1|2|3",
+  await: "seconds",
+  down: "[-l]",
+  killall: "[-w seconds]",
+  bootchart: "",
+  shadow: "dir",
+};
+
 /** Every name a program is called by, with the program: [name, program]. */
 export function allNames(): readonly (readonly [string, keyof typeof applets])[] {
   const names: [string, keyof typeof applets][] = [];

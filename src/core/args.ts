@@ -57,6 +57,23 @@ export function parseArgs(argv: readonly string[], letters: string): Args {
   return { options, operands: argv.slice(at), valid: true };
 }
 
+/** argv with its options in front, for programs that end things: what is typed behind an operand is
+ * no less meant. None of their options has a value. */
+export function optionsFirst(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf("--");
+  const words = argv.slice(1, end < 0 ? argv.length : end);
+  const isOption = (word: string): boolean => word[0] === "-" && word !== "-";
+  const operands = words.filter((word) => !isOption(word));
+  const rest = end < 0 ? [] : argv.slice(end + 1);
+  return [argv[0] ?? "", ...words.filter(isOption), "--", ...operands, ...rest];
+}
+
+/** The question that one of the words is, wherever it stands; null: none is. */
+export function questionIn(words: readonly string[]): Question | null {
+  if (words.includes("--help") || words.includes("-h")) return "help";
+  return words.includes("--version") ? "version" : null;
+}
+
 function invalid(options: readonly Option[], complaint?: string): Args {
   const args = { options, operands: [], valid: false };
   return complaint === undefined ? args : { ...args, complaint };

@@ -1,6 +1,7 @@
 // What `trinit entrypoint` is told on the command line: programs/entrypoint.ts reads it, and, where
 // there are services, programs/init.ts again. Pure. It takes the letters of tini and dumb-init
 // where they mean the same.
+import type { Question } from "./args.ts";
 import { mainKillMs, mainWaitMs } from "./limits.ts";
 import { type Format, logs, stamps } from "./relay.ts";
 import { isDigits, signalNumber } from "./signals.ts";
@@ -30,6 +31,8 @@ export interface Entrypoint extends Format {
   /** What we get when our parent ends, and treat as any other signal. */
   readonly parentDeath: number | null;
   readonly isVerbose: boolean;
+  /** --help or --version was given: nothing behind it counts, and nothing is run. */
+  readonly question: Question | null;
 }
 
 export const usage = `usage: trinit entrypoint [options] [--] [command [args]]
@@ -47,7 +50,8 @@ export const usage = `usage: trinit entrypoint [options] [--] [command [args]]
     --wait seconds          for services to come up before the command (10)
     --log plain|prefix|json     how lines of services reach stdout (prefix)
     --stamp none|tai|utc|iso    what is in front of these lines (none)
-    --clean-env             services see nothing of this environment but PATH`;
+    --clean-env             services see nothing of this environment but PATH
+  -h, --help and --version answer, and run nothing`;
 
 type Draft = { -readonly [Key in keyof Entrypoint]: Entrypoint[Key] };
 
@@ -67,7 +71,7 @@ const withValue = [
   "parent-death",
 ];
 /** What the others are by default; `subreaper` and `single-child` have no other way. */
-const flags = ["clean-env", "group", "verbose", "subreaper", "single-child"];
+const flags = ["clean-env", "group", "verbose", "subreaper", "single-child", "help", "version"];
 
 const letters: Readonly<Record<string, string>> = {
   g: "group",
@@ -77,6 +81,7 @@ const letters: Readonly<Record<string, string>> = {
   r: "rewrite",
   c: "single-child", // dumb-init's
   v: "verbose",
+  h: "help",
 };
 
 /** What the words behind the program's name mean, or what is wrong with them. */
@@ -96,6 +101,7 @@ export function parseEntrypoint(args: readonly string[]): Entrypoint | string {
     isGroup: false,
     parentDeath: null,
     isVerbose: false,
+    question: null,
   };
   let at = 0;
   for (; at < args.length; at++) {
@@ -105,6 +111,7 @@ export function parseEntrypoint(args: readonly string[]): Entrypoint | string {
     const next = args[at + 1];
     const taken = word[1] === "-" ? takeLong(draft, word, next) : takeLetters(draft, word, next);
     if (typeof taken === "string") return taken;
+    if (draft.question !== null) return draft;
     at += taken;
   }
   return checked({ ...draft, command: args.slice(at) });
@@ -152,6 +159,7 @@ function take(
   if (name === "group") draft.isGroup = true;
   if (name === "verbose") draft.isVerbose = true;
   if (name === "clean-env") draft.cleanEnv = true;
+  if (name === "help" || name === "version") draft.question = name;
   return 0;
 }
 

@@ -1,6 +1,6 @@
-// What shutdown, halt, poweroff and reboot are told on the command line, in the ways that people
-// know from other systems. Pure: programs/shutdown.ts acts.
-import { parseArgs } from "./args.ts";
+// What the command line of shutdown, halt, poweroff and reboot means, in the ways that people know
+// from other systems. Pure: programs/shutdown.ts acts.
+import { type Args, optionsFirst, parseArgs } from "./args.ts";
 import type { Millis } from "./time.ts";
 
 export interface Shutdown {
@@ -17,17 +17,26 @@ const minuteMs = 60_000;
 /** A day: poll(2) takes less than 25 of them. */
 const delayMaxMs = 24 * 60 * minuteMs;
 
-/** Without effect: force, no sync, no wall, disks and interfaces down, halt or power off. */
-const ignorable = "dfhiHnpP";
+/** Without effect: force, no sync, no wall, interfaces down, halt or power off. */
+const ignorable = "dfiHnpP";
 
-/** What argv means, with the program's name in front, without a path; null: a wrong call. */
-export function parseShutdown(argv: readonly string[]): Shutdown | null {
-  const name = argv[0];
-  const { options, operands, valid } = parseArgs(argv, `rwkB${ignorable}`);
-  if (!valid) return null;
+/** What argv means, with the program's name in front, without a path; or a call that is wrong, or
+ * a question. shutdown needs a time, as sysvinit's does: systemd's has one of its own, and a word
+ * typed to see what it does ends no system. Its -h means halt; that of the others is a question. */
+export function parseShutdown(argv: readonly string[]): Shutdown | Args {
+  const [name] = argv;
+  const isShutdown = name === "shutdown";
+  const args = parseArgs(optionsFirst(argv), `rwkB${ignorable}${isShutdown ? "h" : ""}`);
+  const { options, operands, valid } = args;
+  if (!valid) return args;
   const given = options.map(({ letter }) => letter);
-  const delayMs = name === "shutdown" ? parseDelay(operands[0] ?? "now") : 0;
-  if (delayMs === null || (name !== "shutdown" && operands.length > 0)) return null;
+  const isTimeless = given.some((letter) => "wkB".includes(letter));
+  const time = operands[0] ?? (isTimeless ? "now" : "");
+  const delayMs = isShutdown ? parseDelay(time) : 0;
+  if (delayMs === null || (!isShutdown && operands.length > 0)) {
+    const complaint = !isShutdown ? `unknown word ${operands[0]}` : `not a time: ${time}`;
+    return { ...args, valid: false, complaint: time === "" ? "a time is needed" : complaint };
+  }
   const isReboot = name === "reboot" || given.includes("r");
   const record = given.includes("B") ? "boot" : given.includes("w") ? "end" : null;
   const isIdle = record !== null || given.includes("k"); // only a record, only a warning

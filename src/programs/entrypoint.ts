@@ -25,7 +25,8 @@ import {
 import type { Millis } from "../core/time.ts";
 import { baseName } from "../core/verbs.ts";
 import { type Outcome, openSignals, readSignals, runTurns } from "../sys/loop.ts";
-import { complain, isDirectory, isLocked, writeAll } from "../sys/posix.ts";
+import { complain, isDirectory, isLocked } from "../sys/posix.ts";
+import { answer } from "./answer.ts";
 import { noStages, stageDirectory } from "./init-files.ts";
 import { absolute } from "./shadow-files.ts";
 
@@ -44,15 +45,12 @@ interface Single {
 
 export function main(argv: readonly string[]): Outcome {
   const args = argv.slice(1);
-  if (args[0] === "--help" || args[0] === "-h") {
-    writeAll(1, `${usage}\n`, "stdout");
-    return 0;
-  }
   const asked = parseEntrypoint(args);
   if (typeof asked === "string") {
     complain(`${usage}\n${say("fatal", asked)}`);
     return wrongCall;
   }
+  if (asked.question !== null) return answer(asked.question, usage);
   const directory = absolute(asked.serviceDirectory ?? (sys.getenv("SVDIR") || servicesDirectory));
   const listing = sys.readdir(directory);
   if (asked.serviceDirectory !== null && typeof listing === "number") {

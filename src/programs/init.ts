@@ -1,5 +1,6 @@
 // init: process 1. What to do is decided in core/boot.ts; here it is done, every child that ends
 // is reaped, and nothing that goes wrong is a reason to end. Not as process 1: `init 0|6`.
+import { optionsFirst, parseArgs } from "../core/args.ts";
 import { step } from "../core/boot.ts";
 import {
   type Effect,
@@ -24,6 +25,7 @@ import type { Millis } from "../core/time.ts";
 import { baseName } from "../core/verbs.ts";
 import { type Outcome, openSignals, readSignals, runTurns, waitReady } from "../sys/loop.ts";
 import { complain, kill, reasonOf, SysError } from "../sys/posix.ts";
+import { answer } from "./answer.ts";
 import {
   killDescendants,
   readCode,
@@ -52,7 +54,20 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 export function main(argv: readonly string[]): Outcome {
   const name = baseName(argv[0] ?? "init");
   if (sys.getpid() === 1 || argv[1] === "--entrypoint") return bootUp(name, argv);
-  if (name !== "runit") return tellInit(argv[0] ?? name, argv[1]);
+  return callInit(name, argv);
+}
+
+/** Not as process 1: an option, wherever it stands, is a question, or wrong. */
+function callInit(name: string, argv: readonly string[]): number {
+  const who = argv[0] ?? name;
+  const { operands, question, complaint } = parseArgs(optionsFirst(argv), "");
+  const help = `usage: ${who} ${name === "runit" ? "as process 1" : usage}`;
+  if (question !== undefined) return answer(question, help);
+  if (complaint !== undefined) {
+    complain(`${name}: ${complaint}\n${help}`);
+    return 100;
+  }
+  if (name !== "runit") return tellInit(who, operands[0]);
   complain("- runit: fatal: must be run as process no 1.");
   return 111;
 }

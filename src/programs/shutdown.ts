@@ -7,16 +7,19 @@ import { systemRecord } from "../core/utmp.ts";
 import { baseName } from "../core/verbs.ts";
 import { waitReady } from "../sys/loop.ts";
 import { complain, reasonOf, SysError } from "../sys/posix.ts";
+import { answer } from "./answer.ts";
 import { tellInit } from "./init-files.ts";
 import { appendRecord, utmp, wtmp } from "./utmp-files.ts";
 
-export const usage = "[-hPr] [now | +minutes [message]]";
+export const usage = "[-hPr] now | +minutes [message]";
 
 export function main(argv: readonly string[]): number {
   const name = baseName(argv[0] ?? "shutdown");
   const asked = parseShutdown([name, ...argv.slice(1)]);
-  if (asked === null) {
-    complain(`usage: ${name} ${name === "shutdown" ? usage : "[-Bfnpw]"}`);
+  if ("valid" in asked) {
+    const help = `usage: ${name} ${name === "shutdown" ? usage : "[-Bfnpw]"}`;
+    if (asked.question !== undefined) return answer(asked.question, help);
+    complain(`${name}: ${asked.complaint}\n${help}`);
     return 100;
   }
   if (asked.ignored.length > 0) {

@@ -1,11 +1,12 @@
 // trinit: what belongs to no single program: help, version, installation, and what the stages
 // need. `trinit NAME ...` for the programs themselves is host.c's, which never comes here.
-import { type Applet, allNames, applets, subcommands } from "../applets.ts";
-import { leadingNumber } from "../core/args.ts";
+import { type Applet, allNames, applets, forms, subcommands } from "../applets.ts";
+import { leadingNumber, questionIn } from "../core/args.ts";
 import { sentence } from "../core/message.ts";
 import { servicesDirectory } from "../core/scan.ts";
 import { isSuccess } from "../sys/loop.ts";
 import { complain, readlink, reasonOf, SysError, writeAll } from "../sys/posix.ts";
+import { answer } from "./answer.ts";
 import { serviceTree } from "./shadow-files.ts";
 import { bootchart } from "./trinit-bootchart.ts";
 import { install } from "./trinit-install.ts";
@@ -82,6 +83,14 @@ function shadow(directory: string): number {
   return failed;
 }
 
+/** --help of a word of ours. */
+function helpOn(verb: string): string {
+  const what = Object.hasOwn(subcommands, verb)
+    ? subcommands[verb as keyof typeof subcommands]
+    : "";
+  return `usage: trinit ${verb} ${forms[verb]}`.trimEnd().concat(`\n${what}`);
+}
+
 /** `trinit await SECONDS`; null: a wrong call. */
 function awaited([text, ...others]: readonly string[]): number | null {
   const seconds = leadingNumber(text ?? "");
@@ -89,10 +98,13 @@ function awaited([text, ...others]: readonly string[]): number | null {
 }
 
 function run(argv: readonly string[]): number | null {
-  const [, verb, operand] = argv;
+  const [, verb = "", operand] = argv;
+  const question = Object.hasOwn(forms, verb) ? questionIn(argv.slice(2)) : null;
+  if (question !== null) return answer(question, helpOn(verb)); // nothing else is done
   switch (verb) {
     case "help":
     case "--help":
+    case "-h":
       return argv.length <= 3 ? help(operand) : null;
     case "info":
       return argv.length === 2 ? info() : null;
@@ -109,7 +121,9 @@ function run(argv: readonly string[]): number | null {
     case "bootchart":
       return argv.length === 2 ? bootchart() : null;
     case "shadow":
-      return operand !== undefined && argv.length === 3 ? shadow(operand) : null;
+      return operand === undefined || operand.startsWith("-") || argv.length > 3
+        ? null
+        : shadow(operand);
     case "--version":
       if (argv.length !== 2) return null;
       print(`trinit ${VERSION}`);
@@ -125,7 +139,8 @@ export function main(argv: readonly string[]): number {
     if (code !== null) return code;
     complain(usage);
     const [, word] = argv;
-    if (word !== undefined && !Object.hasOwn(subcommands, word)) {
+    if (word?.startsWith("-")) complain(`trinit: unknown option ${word}`);
+    else if (word !== undefined && !Object.hasOwn(subcommands, word)) {
       complain(`trinit: there is no program ${word}; a command: trinit entrypoint ${word}`);
     }
     return wrongCall;

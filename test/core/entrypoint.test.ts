@@ -24,6 +24,7 @@ test("without options everything has its default", () => {
     isGroup: false,
     parentDeath: null,
     isVerbose: false,
+    question: null,
   });
 });
 

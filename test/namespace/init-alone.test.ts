@@ -16,7 +16,7 @@ test("runit says that it has to be process 1", async (t) => {
 
 test("init and runit-init without 0 or 6 print their usage", async (t) => {
   const pid = bystander(t);
-  for (const args of [[], ["3"], ["--resumed", "3 over 0", "1"]]) {
+  for (const args of [[], ["3"], ["3 over 0", "1"]]) {
     for (const name of ["init", "runit-init"]) {
       const { code, stderr } = await run(t, bin(name), args);
       assert.deepEqual([code, stderr], [0, `usage: ${bin(name)} 0|6\n\n`]);

@@ -17,7 +17,7 @@ for (const [name, ...args] of wrong) {
   test(`${name} ${args.join(" ")}: usage, 100`, async (t) => {
     const { code, stderr } = await run(t, bin(name), args);
     assert.equal(code, 100);
-    assert.match(stderr, new RegExp(`^usage: ${name} \\[`));
+    assert.match(stderr, new RegExp(`^${name}: .*\nusage: ${name} \\[`));
   });
 }
 
