@@ -277,6 +277,13 @@ function opinionOf(program: string, args: readonly string[]): string | null {
   return process.env.CI === undefined ? null : `${program} is missing, and CI needs it`;
 }
 
+/** A double holds 53 bits: what the kernel counts with 64 crosses as a byte string, or checked. */
+function checkWideNumbers(file: File): Complaint[] {
+  const isLoose = /\bino\b/.test(file.text) && !file.text.includes("bigint: true");
+  if (file.name.endsWith(".ts")) return isLoose ? [`${file.name}: a stat without bigint`] : [];
+  return linesThat(file, /JS_New\w+\(ctx, [^;]*st_(ino|dev|size)/, "a double");
+}
+
 function isShell({ name, text }: File): boolean {
   const sourced = name.startsWith("stages/");
   const named = /\.(ba)?sh$/.test(name);
@@ -290,6 +297,7 @@ function rule(title: string, files: readonly File[], check: Rule): void {
 }
 
 rule("layers: imports point one way", filesIn(/^src\/.*\.ts$/), checkLayers);
+rule("no inode number is a double", filesIn(/^(src|scripts|vm)\/.*\.(ts|c)$/), checkWideNumbers);
 rule("core uses no sys", filesIn(/^src\/core\//), checkNoSys);
 rule(`no line over ${columnsMax} columns`, filesIn(sources), checkColumns);
 rule(`no file over ${linesMax} lines`, filesIn(sources), checkFileLength);

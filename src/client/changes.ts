@@ -27,7 +27,8 @@ async function watchDirectory(path: string, ring: () => void): Promise<FSWatcher
 
 /** Which file or directory a path is: it may be removed and made again. "" where there is none. */
 export async function identityOf(path: string): Promise<string> {
-  const found = await stat(path).catch(() => null); // for whatever reason: it cannot be watched
+  // Whatever the reason of a failure: it cannot be watched.
+  const found = await stat(path, { bigint: true }).catch(() => null);
   return found === null ? "" : `${found.dev}:${found.ino}`;
 }
 

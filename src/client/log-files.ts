@@ -43,7 +43,7 @@ async function openIfThere(path: string, label: string | null): Promise<OpenFile
     if (isMissing(error)) return null;
     throw error;
   }
-  const { dev, ino } = await handle.stat();
+  const { dev, ino } = await handle.stat({ bigint: true });
   return { handle, identity: `${dev}:${ino}`, label, position: 0 };
 }
 

@@ -11,8 +11,8 @@ export const headerBytes = 4096;
 
 /** A `current`, and how much of it counts. */
 export interface Place {
-  readonly dev: number;
-  readonly ino: number;
+  /** Which file it is: `DEVICE:INODE`. */
+  readonly id: string;
   readonly size: number;
 }
 
@@ -32,7 +32,7 @@ export interface Commit {
 export function encodeCommit(commit: Commit): string {
   const end = commit.end === undefined ? "" : `:${commit.end}`;
   let line = `${commit.boot} ${commit.done}${end} ${commit.midline ? 1 : 0}`;
-  for (const { dev, ino, size } of commit.files) line += ` ${dev}:${ino}:${size}`;
+  for (const { id, size } of commit.files) line += ` ${id}:${size}`;
   return `${line}\n`;
 }
 
@@ -49,8 +49,9 @@ export function decodeCommit(bytes: string): Commit | null {
 }
 
 function decodePlace(text: string): Place | null {
-  const [dev, ino, size] = text.split(":").map(Number);
-  return dev === undefined || ino === undefined || size === undefined ? null : { dev, ino, size };
+  const colon = text.lastIndexOf(":");
+  const [id, size] = [text.slice(0, colon), Number(text.slice(colon + 1))];
+  return id.includes(":") ? { id, size } : null;
 }
 
 export interface Recovery {
@@ -80,12 +81,8 @@ export function recover(
   // A journal is only cut when all of it is done, and committed again right after.
   const done = commit.done > journalBytes ? headerBytes : commit.done;
   const cuts = files.map((file) => {
-    const known = commit.files.find((place) => isSame(place, file));
+    const known = commit.files.find(({ id }) => id === file?.id);
     return file === null || known === undefined || file.size <= known.size ? null : known.size;
   });
   return { fresh: false, done, end, midline: commit.midline, cuts };
-}
-
-function isSame(place: Place, file: Place | null): boolean {
-  return file !== null && place.dev === file.dev && place.ino === file.ino;
 }

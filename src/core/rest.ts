@@ -99,17 +99,16 @@ export function listNames(processes: readonly Running[]): string {
 
 /** An executable that runs: which file that is, and its path. */
 export interface Executable {
-  readonly dev: number;
-  readonly ino: number;
+  /** Device and inode. */
+  readonly id: string;
   readonly path: string;
 }
 
 /** Why this is nobody to mount and end things, or null where process 1 is init, running the same
  * executable, or the one that this has replaced since. */
 export function notUnderInit(first: Executable, own: Executable): string | null {
-  const same = first.dev === own.dev && first.ino === own.ino;
   const replaced = first.path === `${own.path} (deleted)`;
-  return same || replaced ? null : "process 1 is not trinit's init";
+  return first.id === own.id || replaced ? null : "process 1 is not trinit's init";
 }
 
 /** The same for ending everything. `title` is the command line of process 1, which has the number

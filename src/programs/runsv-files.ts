@@ -19,6 +19,7 @@ import {
   fstat,
   isFifo,
   isLink,
+  isSame,
   lstatIfThere,
   mkdir,
   mkfifo,
@@ -201,7 +202,7 @@ function isAnothers(pid: number): boolean {
   const runsv = parentCalled("runsv", pid);
   const [theirs, ours] = [sys.stat(`/proc/${runsv}/cwd`), sys.stat(".")];
   if (typeof theirs === "number" || typeof ours === "number") return false;
-  return theirs.dev !== ours.dev || theirs.ino !== ours.ino;
+  return !isSame(theirs, ours);
 }
 
 /** What supervise/stat tells; `path` is that of supervise. */

@@ -2,7 +2,7 @@
 // and leads to the old directory or to the new one.
 import { parseArgs } from "../core/args.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
-import { complain, isDirectory, Refusal, type Stat, SysError } from "../sys/posix.ts";
+import { complain, isDirectory, isSame, Refusal, SysError } from "../sys/posix.ts";
 import { answer } from "./answer.ts";
 
 export const usage = "dir";
@@ -47,10 +47,6 @@ function change(directory: string): boolean {
   keepCurrent();
   must("move: current.new to current", sys.rename("current.new", "current"));
   return true;
-}
-
-function isSame(one: Stat, other: Stat): boolean {
-  return one.dev === other.dev && one.ino === other.ino;
 }
 
 function must(what: string, result: number): void {

@@ -29,7 +29,7 @@ export function adopt(pid: number, watched: number, key: string): Adopted | null
   const home = sys.readlink(`/proc/${pid}/cwd`);
   const there = sys.stat(`/proc/${pid}/cwd`);
   if (typeof home === "number" || typeof there === "number") return null;
-  if (`${there.dev}:${there.ino}` !== key) return null;
+  if (there.id !== key) return null;
   const pidfd = watched < adoptedWatched ? Math.max(-1, sys.pidfd_open(pid)) : -1;
   const adopted = { pid, pidfd, start: runningOf(pid)?.start ?? "" };
   if (sys.living(recordIn(home)) === pid) return adopted;

@@ -26,7 +26,7 @@ export function list(state: Scanned, trail: Trail): Listing {
     for (const name of names) {
       const stat = look(state, trail, directory, name);
       if (stat === "unknown") services.push(...knownAs(state, name));
-      else if (stat !== null && isDirectory(stat)) services.push({ name, key: keyOf(stat) });
+      else if (stat !== null && isDirectory(stat)) services.push({ name, key: stat.id });
       if (stat === null || stat === "unknown") sure = false;
     }
     well(state, "/");
@@ -96,10 +96,6 @@ function look(
 /** Where a path leads nowhere; any other errno says nothing about what is there. */
 function isGone(errno: number): boolean {
   return errno === errnos.ENOENT || errno === errnos.ENOTDIR || errno === errnos.ELOOP;
-}
-
-function keyOf({ dev, ino }: Stat): string {
-  return `${dev}:${ino}`;
 }
 
 /** The service of that name, while its directory cannot be looked at: no reason to stop it. */

@@ -12,9 +12,11 @@ import {
 } from "../core/shadow.ts";
 import {
   close,
+  deviceOf,
   isDirectory,
   isLink,
   isRegular,
+  isSame,
   open,
   Refusal,
   rename,
@@ -111,7 +113,7 @@ function survey(path: string): Shadowed | null {
   const stat = directoryAt(path);
   const service = look(path, "service");
   if (stat === null || service === null) return null;
-  return { ...service, key: `${stat.dev}:${stat.ino}` };
+  return { ...service, key: stat.id };
 }
 
 const innerKinds = { service: ["log", "log"], log: ["main", "main"], main: null } as const;
@@ -191,7 +193,7 @@ function lockOwn(place: string): number | string {
   if (fd < 0) return reason(-fd);
   const locked = sys.flock(fd, sys.LOCK_EX | sys.LOCK_NB);
   const opened = sys.fstat(fd);
-  const isIt = typeof opened !== "number" && opened.ino === there.ino && opened.dev === there.dev;
+  const isIt = typeof opened !== "number" && isSame(opened, there);
   if (locked === 0 && isIt) return fd;
   close(fd);
   return "is in use";
@@ -256,7 +258,7 @@ function removeTree(top: string): void {
       const there = sys.lstat(path);
       if (typeof there === "number" || path === mark) continue;
       if (!isDirectory(there)) sys.unlink(path);
-      else if (there.dev === root.dev) directories.push(path);
+      else if (deviceOf(there) === deviceOf(root)) directories.push(path);
     }
   }
   for (const directory of directories.slice(1).reverse()) sys.rmdir(directory);

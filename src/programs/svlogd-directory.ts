@@ -25,13 +25,13 @@ export interface LogDirectory {
   /** Messages of what is done. */
   readonly verbose: boolean;
   lock: number;
-  /** The lock's inode. */
-  lockIno: number;
+  /** Which file the lock is. */
+  lockId: string;
   config: Config;
   /** `current`; -1 while there is none. */
   fd: number;
-  dev: number;
-  ino: number;
+  /** Which file that is. */
+  id: string;
   /** Bytes of `current` that the last commit counts. */
   size: number;
   /** Bytes that are in it; null: unknown, a write has failed. */
@@ -116,13 +116,13 @@ export function openDirectory(name: string, verbose: boolean, work?: Work): LogD
   const now = sys.monotonic();
   return {
     ...takeDirectory(name, verbose),
-    ...{ name, verbose, fd: -1, dev: 0, ino: 0, size: 0, written: 0, since: 0, asked: false },
+    ...{ name, verbose, fd: -1, id: "", size: 0, written: 0, since: 0, asked: false },
     work: work ?? { pid: 0, label: "", output: -1, failures: 0, since: now, startAt: now },
     ...{ crowded: false, selected: true, notes: "", retryAt: null, dropped: 0 },
   };
 }
 
-type Taken = Pick<LogDirectory, "lock" | "lockIno" | "config" | "label" | "begun">;
+type Taken = Pick<LogDirectory, "lock" | "lockId" | "config" | "label" | "begun">;
 
 function takeDirectory(name: string, verbose: boolean): Taken {
   const there = demand(
@@ -141,19 +141,19 @@ function takeDirectory(name: string, verbose: boolean): Taken {
   if (locked < 0) close(lock);
   demand(locked, "lock directory", name);
   const made = sys.fstat(lock);
-  const lockIno = typeof made === "number" ? 0 : made.ino;
+  const lockId = typeof made === "number" ? "" : made.id;
   const names = sys.readdir(name);
   const label = typeof names === "number" ? "" : lastLabel(names);
-  return { lock, lockIno, config: readConfig(name, verbose), label, begun: false };
+  return { lock, lockId, config: readConfig(name, verbose), label, begun: false };
 }
 
 /** True when `current`, or the lock while there is none, is not the file any more that has its
  * name: somebody has removed or replaced it, or the directory. */
-export function isGone({ name, lock, lockIno, fd, dev, ino }: LogDirectory): boolean {
+export function isGone({ name, lock, lockId, fd, id }: LogDirectory): boolean {
   if (lock < 0) return false;
   const stat = sys.stat(`${name}/${fd < 0 ? "lock" : "current"}`);
   if (typeof stat === "number") return stat === -errnos.ENOENT || stat === -errnos.ENOTDIR;
-  return fd < 0 ? stat.ino !== lockIno : stat.dev !== dev || stat.ino !== ino;
+  return stat.id !== (fd < 0 ? lockId : id);
 }
 
 /** Lets go of a directory whose files are not what they were. */
@@ -239,8 +239,7 @@ function adoptCurrent(directory: LogDirectory, now: Millis, what: string): void 
     throw new Trouble("set mode of current", name, -changed);
   }
   directory.fd = fd;
-  directory.dev = stat.dev;
-  directory.ino = stat.ino;
+  directory.id = stat.id;
   directory.size = stat.size;
   directory.written = stat.size;
   directory.since = now;

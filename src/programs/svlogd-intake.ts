@@ -27,7 +27,7 @@ import {
   recover,
 } from "../core/journal.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
-import { close, complain } from "../sys/posix.ts";
+import { close, complain, isSame } from "../sys/posix.ts";
 import {
   currentPlace,
   cutCurrent,
@@ -177,7 +177,7 @@ function hasName({ fd, home }: Intake): boolean {
   const ours = sys.fstat(fd);
   const named = sys.stat(journalPath(home));
   if (typeof ours === "number" || typeof named === "number") return false;
-  return ours.ino === named.ino && ours.dev === named.dev;
+  return isSame(ours, named);
 }
 
 /** What the journal has that is not in the logs. */
@@ -304,11 +304,7 @@ function writeCommit(
   end?: number,
 ): void {
   const { boot, fd, home } = intake;
-  const files = directories.map(({ dev, ino, written, size }) => ({
-    dev,
-    ino,
-    size: written ?? size,
-  }));
+  const files = directories.map(({ id, written, size }) => ({ id, size: written ?? size }));
   const extent = end === undefined ? { done } : { done, end };
   putText({ fd, home }, encodeCommit({ boot, ...extent, midline, files }), 0);
 }

@@ -19,7 +19,7 @@ import {
 } from "../core/rest.ts";
 import type { Millis } from "../core/time.ts";
 import { waitReady } from "../sys/loop.ts";
-import { close, complain, readdir, readlink, SysError } from "../sys/posix.ts";
+import { close, complain, isSame, readdir, readlink, SysError } from "../sys/posix.ts";
 import { loggers } from "./trinit-services.ts";
 
 const failed = 111;
@@ -30,7 +30,7 @@ function executableOf(pid: string): Executable {
   const path = `/proc/${pid}/exe`;
   const stat = sys.stat(path);
   if (typeof stat === "number") throw new SysError("stat", -stat, path);
-  return { dev: stat.dev, ino: stat.ino, path: readlink(path) };
+  return { id: stat.id, path: readlink(path) };
 }
 
 /** The answer; where /proc does not tell, a reason, too. */
@@ -155,7 +155,7 @@ function isRelay({ pid, name }: Running): boolean {
   if (name !== "relay") return false;
   const [own, its] = [sys.stat("/proc/self/exe"), sys.stat(`/proc/${pid}/exe`)];
   if (typeof own === "number" || typeof its === "number") return false;
-  return own.dev === its.dev && own.ino === its.ino;
+  return isSame(own, its);
 }
 
 /** Ends those of `before` who are meant, and who follow them; all who are left then. */

@@ -18,7 +18,7 @@ import {
   unmountOrder,
 } from "../core/mounts.ts";
 import type { Millis } from "../core/time.ts";
-import { close, complain } from "../sys/posix.ts";
+import { close, complain, isSame } from "../sys/posix.ts";
 import { runningOf } from "./parents.ts";
 import { endRest, findEnding, waitForMain, whyNotUnderInit } from "./trinit-killall.ts";
 import { services, stopServices } from "./trinit-services.ts";
@@ -87,7 +87,7 @@ function isAlone(): boolean {
 function hasOnlyBusybox(): boolean {
   const [shell, busybox] = [sys.stat("/bin/sh"), sys.stat("/bin/busybox")];
   if (typeof busybox === "number") return false;
-  return typeof shell === "number" || (shell.dev === busybox.dev && shell.ino === busybox.ino);
+  return typeof shell === "number" || isSame(shell, busybox);
 }
 
 /** Seconds since the kernel's start. */

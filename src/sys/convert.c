@@ -93,6 +93,23 @@ int int_in(JSContext *ctx, JSValueConst value) {
 	return number;
 }
 
+#define COUNT_MAX ((INT64_C(1) << 53) - 1) /* up to here every number of bytes is itself */
+
+JSValue count_out(JSContext *ctx, uint64_t count) {
+	return JS_NewInt64(ctx, count < COUNT_MAX ? (int64_t)count : COUNT_MAX);
+}
+
+int offset_in(JSContext *ctx, JSValueConst value, off_t *offset) {
+	double number;
+	if (JS_ToFloat64(ctx, &number, value) < 0) return -1;
+	if (number >= 0 && number <= (double)COUNT_MAX && number == (double)(off_t)number) {
+		*offset = (off_t)number;
+		return 0;
+	}
+	engine_throw_type(ctx, "not a number of bytes: %g", number);
+	return -1;
+}
+
 /* For calls on one path: the path, or NULL with an exception or an errno in *result. */
 char *path_in(JSContext *ctx, JSValueConst value, JSValue *result) {
 	size_t size;

@@ -3,7 +3,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -67,10 +69,10 @@ JSValue sys_read(ARGS) {
 /* pread(fd, buffer, from, to, offset) -> bytes | -errno */
 JSValue sys_pread(ARGS) {
 	size_t size;
-	double offset;
+	off_t offset;
 	uint8_t *data = range_in(ctx, this_val, argc - 1, argv + 1, &size);
-	if (!data || JS_ToFloat64(ctx, &offset, argv[4]) < 0) return JS_EXCEPTION;
-	return outcome(ctx, pread(int_in(ctx, argv[0]), data, size, (off_t)offset));
+	if (!data || offset_in(ctx, argv[4], &offset) < 0) return JS_EXCEPTION;
+	return outcome(ctx, pread(int_in(ctx, argv[0]), data, size, offset));
 }
 
 /* write(fd, bytes: string | buffer, from?, to?) -> bytes | -errno */
@@ -93,11 +95,11 @@ JSValue sys_write(ARGS) {
 JSValue sys_pwrite(ARGS) {
 	UNUSED_ARGS;
 	size_t size;
-	double offset;
-	if (JS_ToFloat64(ctx, &offset, argv[2]) < 0) return JS_EXCEPTION;
+	off_t offset;
+	if (offset_in(ctx, argv[2], &offset) < 0) return JS_EXCEPTION;
 	char *bytes = bytes_in(ctx, argv[1], &size);
 	if (!bytes) return JS_EXCEPTION;
-	JSValue result = outcome(ctx, pwrite(int_in(ctx, argv[0]), bytes, size, (off_t)offset));
+	JSValue result = outcome(ctx, pwrite(int_in(ctx, argv[0]), bytes, size, offset));
 	give_scratch(ctx, bytes);
 	return result;
 }
@@ -105,11 +107,10 @@ JSValue sys_pwrite(ARGS) {
 /* splice(from, to, offset, size) -> bytes | -errno */
 JSValue sys_splice(ARGS) {
 	UNUSED_ARGS;
-	double offset;
-	if (JS_ToFloat64(ctx, &offset, argv[2]) < 0) return JS_EXCEPTION;
+	off_t offset;
+	if (offset_in(ctx, argv[2], &offset) < 0) return JS_EXCEPTION;
 	FAULT("splice", EINVAL);
-	off_t place = (off_t)offset;
-	return outcome(ctx, splice(int_in(ctx, argv[0]), NULL, int_in(ctx, argv[1]), &place,
+	return outcome(ctx, splice(int_in(ctx, argv[0]), NULL, int_in(ctx, argv[1]), &offset,
 	                           (size_t)int_in(ctx, argv[3]), SPLICE_F_NONBLOCK));
 }
 
@@ -165,9 +166,9 @@ JSValue sys_fsync(ARGS) {
 /* ftruncate(fd, size) -> 0 | -errno */
 JSValue sys_ftruncate(ARGS) {
 	UNUSED_ARGS;
-	double size;
-	if (JS_ToFloat64(ctx, &size, argv[1]) < 0) return JS_EXCEPTION;
-	return outcome(ctx, ftruncate(int_in(ctx, argv[0]), (off_t)size));
+	off_t size;
+	if (offset_in(ctx, argv[1], &size) < 0) return JS_EXCEPTION;
+	return outcome(ctx, ftruncate(int_in(ctx, argv[0]), size));
 }
 
 /* fchmod(fd, mode) -> 0 | -errno */
@@ -213,14 +214,19 @@ JSValue sys_dup2(ARGS) {
 }
 
 static JSValue stat_out(JSContext *ctx, int result, const struct stat *st) {
+	char id[48];
 	if (result < 0) return outcome(ctx, -1);
+	uint64_t ino = st->st_ino;
+#ifdef TRINIT_FAULTS
+	if (fault_armed("large-inodes")) ino += UINT64_C(1) << 62; /* as overlayfs with xino=on */
+#endif
+	int length = snprintf(id, sizeof id, "%" PRIu64 ":%" PRIu64, (uint64_t)st->st_dev, ino);
 	JSValue object = JS_NewObject(ctx);
-	JS_SetPropertyStr(ctx, object, "dev", JS_NewInt64(ctx, (int64_t)st->st_dev));
-	JS_SetPropertyStr(ctx, object, "ino", JS_NewInt64(ctx, (int64_t)st->st_ino));
+	JS_SetPropertyStr(ctx, object, "id", bytes_out(ctx, id, (size_t)length));
 	JS_SetPropertyStr(ctx, object, "mode", JS_NewInt32(ctx, (int32_t)st->st_mode));
 	JS_SetPropertyStr(ctx, object, "uid", JS_NewInt64(ctx, st->st_uid));
 	JS_SetPropertyStr(ctx, object, "gid", JS_NewInt64(ctx, st->st_gid));
-	JS_SetPropertyStr(ctx, object, "size", JS_NewInt64(ctx, st->st_size));
+	JS_SetPropertyStr(ctx, object, "size", count_out(ctx, (uint64_t)st->st_size));
 	return object;
 }
 
@@ -235,7 +241,7 @@ static JSValue stat_out(JSContext *ctx, int result, const struct stat *st) {
 		give_scratch(ctx, path); \
 		return stat_out(ctx, code, &st); \
 	}
-/* stat(path), lstat(path) -> {dev, ino, mode, uid, gid, size} | -errno */
+/* stat(path), lstat(path) -> {id, mode, uid, gid, size} | -errno */
 STAT_CALL(stat)
 STAT_CALL(lstat)
 

@@ -50,6 +50,19 @@ static rlim_t limit_of(double limit) {
 	return limit < 0 || limit >= 0x1p64 ? RLIM_INFINITY : (rlim_t)limit;
 }
 
+static JSValue limit_out(JSContext *ctx, rlim_t limit) {
+	return limit == RLIM_INFINITY ? JS_NewInt32(ctx, -1) : count_out(ctx, limit);
+}
+
+/* Fills a limit, unless it is to stay as it is. */
+static int limit_in(JSContext *ctx, JSValueConst value, rlim_t *limit) {
+	double number;
+	if (JS_IsUndefined(value)) return 0;
+	if (JS_ToFloat64(ctx, &number, value) < 0) return -1;
+	*limit = limit_of(number);
+	return 0;
+}
+
 /* setids(uid, gid, groups) -> 0 | [errno, call] */
 JSValue sys_setids(ARGS) {
 	UNUSED_ARGS;
@@ -72,19 +85,20 @@ JSValue sys_getrlimit(ARGS) {
 	struct rlimit limit;
 	if (getrlimit((unsigned)int_in(ctx, argv[0]), &limit) < 0) return outcome(ctx, -1);
 	JSValue pair = JS_NewArray(ctx);
-	push_int(ctx, pair, 0, limit.rlim_cur == RLIM_INFINITY ? -1 : (int64_t)limit.rlim_cur);
-	push_int(ctx, pair, 1, limit.rlim_max == RLIM_INFINITY ? -1 : (int64_t)limit.rlim_max);
+	JS_SetPropertyUint32(ctx, pair, 0, limit_out(ctx, limit.rlim_cur));
+	JS_SetPropertyUint32(ctx, pair, 1, limit_out(ctx, limit.rlim_max));
 	return pair;
 }
 
-/* setrlimit(resource, soft, hard) -> 0 | -errno; -1 is no limit */
+/* setrlimit(resource, soft?, hard?) -> 0 | -errno; -1 is no limit */
 JSValue sys_setrlimit(ARGS) {
 	UNUSED_ARGS;
-	double soft, hard;
-	if (JS_ToFloat64(ctx, &soft, argv[1]) < 0 || JS_ToFloat64(ctx, &hard, argv[2]) < 0)
+	struct rlimit limit;
+	unsigned resource = (unsigned)int_in(ctx, argv[0]);
+	if (getrlimit(resource, &limit) < 0) return outcome(ctx, -1);
+	if (limit_in(ctx, argv[1], &limit.rlim_cur) < 0 || limit_in(ctx, argv[2], &limit.rlim_max) < 0)
 		return JS_EXCEPTION;
-	struct rlimit limit = {limit_of(soft), limit_of(hard)};
-	return outcome(ctx, setrlimit((unsigned)int_in(ctx, argv[0]), &limit));
+	return outcome(ctx, setrlimit(resource, &limit));
 }
 
 /* getenv(name) -> bytes | null */

@@ -56,6 +56,16 @@ export function isDirectory(stat: Stat): boolean {
   return (stat.mode & 0o170000) === directoryMode;
 }
 
+/** True for the same file, under whatever name. */
+export function isSame(one: Stat, other: Stat): boolean {
+  return one.id === other.id;
+}
+
+/** What all files of one file system have in common. */
+export function deviceOf({ id }: Stat): string {
+  return id.slice(0, id.indexOf(":"));
+}
+
 /** True for the st_mode of a symbolic link. */
 export function isLink(stat: Stat): boolean {
   return (stat.mode & 0o170000) === 0o120000;
@@ -270,9 +280,8 @@ export function getrlimit(resource: Resource): Limit {
 
 /** Sets a limit; what is left out stays as it is. */
 export function setrlimit(resource: Resource, limit: Partial<Limit>): void {
-  const { soft, hard } = { ...getrlimit(resource), ...limit };
-  const result = sys.setrlimit(numberOf(resource), soft ?? -1, hard ?? -1);
-  checked("setrlimit", result, resource);
+  const [soft, hard] = [limit.soft, limit.hard].map((value) => (value === null ? -1 : value));
+  checked("setrlimit", sys.setrlimit(numberOf(resource), soft, hard), resource);
 }
 
 /** Begins a session; its number. */

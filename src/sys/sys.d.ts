@@ -9,12 +9,12 @@ type Bytes = string;
 
 /** What stat(2) tells that we use. `mode` has the file's type and permissions. */
 interface SysStat {
-  readonly dev: number;
-  readonly ino: number;
+  /** `DEVICE:INODE`, decimal: which file it is. Both have 64 bits, too many for a number. */
+  readonly id: Bytes;
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** Bytes. */
+  /** Bytes; a file of 2^53 or more has 2^53 - 1. */
   readonly size: number;
 }
 
@@ -123,9 +123,10 @@ declare const sys: {
   /** Gives up an identity: setgroups, then setgid, then setuid, or [errno, call] when `call`
    * failed. At most 64 groups. */
   setids(uid: number, gid: number, groups: readonly number[]): number | [number, Bytes];
-  /** [soft, hard]; -1 is no limit. */
+  /** [soft, hard]; -1 is no limit, 2^53 - 1 that or more. */
   getrlimit(resource: number): [number, number] | number;
-  setrlimit(resource: number, soft: number, hard: number): number;
+  /** -1 is no limit; what is undefined stays as it is. */
+  setrlimit(resource: number, soft?: number, hard?: number): number;
   getenv(name: Bytes): Bytes | null;
   /** For programs that are started later; null: without it. */
   setenv(name: Bytes, value: Bytes | null): number;

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "engine.h"
 
@@ -50,6 +51,10 @@ char *path_in(JSContext *ctx, JSValueConst value, JSValue *result);
 /* What a system call returned: the value, or -errno for -1. */
 JSValue outcome(JSContext *ctx, long value);
 int int_in(JSContext *ctx, JSValueConst value);
+/* A number of bytes as a double has it: 2^53 - 1 where the kernel tells of more; as an argument,
+ * more is an exception: -1. Whatever else has 64 bits crosses as a string. */
+JSValue count_out(JSContext *ctx, uint64_t count);
+int offset_in(JSContext *ctx, JSValueConst value, off_t *offset);
 int int_at(JSContext *ctx, JSValueConst array, int index);
 int length_in(JSContext *ctx, JSValueConst array);
 void push_int(JSContext *ctx, JSValueConst array, uint32_t index, int64_t number);

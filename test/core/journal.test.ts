@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeCommit, encodeCommit, headerBytes, recover } from "../../src/core/journal.ts";
+import {
+  decodeCommit,
+  encodeCommit,
+  headerBytes,
+  type Place,
+  recover,
+} from "../../src/core/journal.ts";
 
 const boot = "0d1b2a5e-6cbb-4a51-9b5d-6a5a9f1f0a11";
 
@@ -54,7 +60,7 @@ function textOf(disk: Disk, directory: number): string {
 function place(disk: Disk, directory: number) {
   const current = disk.current[directory];
   if (!current || current.clean) return null; // closed as complete, nothing is undone in it
-  return { dev: 1, ino: current.ino, size: (disk.inodes.get(current.ino) ?? "").length };
+  return { id: `1:${current.ino}`, size: (disk.inodes.get(current.ino) ?? "").length };
 }
 
 /** What one svlogd knows. */
@@ -223,8 +229,8 @@ const commit = {
   done: headerBytes + 123456789012,
   midline: true,
   files: [
-    { dev: 2049, ino: 9007199254740000, size: 0 },
-    { dev: 3, ino: 4, size: 999999 },
+    { id: "2049:9223372036854775810", size: 0 },
+    { id: "3:4", size: 999999 },
   ],
 };
 
@@ -236,7 +242,7 @@ test("a commit comes back as it was written, whatever is behind it", () => {
 });
 
 test("a commit of the most directories fits the page", () => {
-  const worst = { dev: 2 ** 53, ino: 2 ** 53, size: 2 ** 53 };
+  const worst = { id: `${2n ** 64n - 1n}:${2n ** 64n - 1n}`, size: 2 ** 53 };
   const files = Array.from({ length: 32 }, () => worst);
   assert.ok(encodeCommit({ ...commit, files }).length <= headerBytes);
 });
@@ -249,7 +255,7 @@ test("what is no commit is none", () => {
 });
 
 test("a journal of another boot, or of no known one, is not trusted", () => {
-  const files = [{ dev: 3, ino: 4, size: 1000001 }, null];
+  const files = [{ id: "3:4", size: 1000001 }, null];
   const empty = { done: headerBytes, end: headerBytes };
   const ignored = { fresh: true, ...empty, midline: false, cuts: [null, null] };
   assert.deepEqual(recover(commit, "another", 1e12, files), ignored);
@@ -258,11 +264,10 @@ test("a journal of another boot, or of no known one, is not trusted", () => {
 });
 
 test("only a current that the commit names, and that has grown since, is cut", () => {
-  const cut = (file: { dev: number; ino: number; size: number } | null) =>
-    recover(commit, boot, 1e12, [file]).cuts[0];
-  assert.equal(cut({ dev: 3, ino: 4, size: 1000001 }), 999999);
-  assert.equal(cut({ dev: 3, ino: 4, size: 999999 }), null);
-  assert.equal(cut({ dev: 4, ino: 4, size: 1000001 }), null);
+  const cut = (file: Place | null) => recover(commit, boot, 1e12, [file]).cuts[0];
+  assert.equal(cut({ id: "3:4", size: 1000001 }), 999999);
+  assert.equal(cut({ id: "3:4", size: 999999 }), null);
+  assert.equal(cut({ id: "4:4", size: 1000001 }), null);
   assert.equal(cut(null), null);
 });
 

@@ -127,15 +127,15 @@ test("listNames() of a few, and of many", () => {
   assert.ok(listNames(many).endsWith(", 17 x and 2 more"));
 });
 
-const file = { dev: 1, ino: 2, path: "/usr/sbin/trinit" };
-const other = { dev: 1, ino: 3, path: "/lib/systemd/systemd" };
+const file = { id: "1:2", path: "/usr/sbin/trinit" };
+const other = { id: "1:3", path: "/lib/systemd/systemd" };
 /** Process 1's title and executable, and whether everything may be ended under it. */
 const rules: readonly (readonly [string, typeof file, boolean])[] = [
   ["init\0[3]\0", file, true],
   ["runit-init\0[3]\0", { ...file, path: "/usr/sbin/trinit.old" }, true],
   ["init\0[3]\0", { ...other, path: "/usr/sbin/trinit (deleted)" }, true], // an upgrade
   ["init\0[3]\0", other, false],
-  ["init\0[3]\0", { ...file, dev: 9 }, false],
+  ["init\0[3]\0", { ...file, id: "9:2" }, false],
   ["init\0[2]\0", file, false],
   ["init\0[1]\0", file, false],
   ["init [3]\0", file, false],

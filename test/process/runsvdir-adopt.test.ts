@@ -70,11 +70,12 @@ test("the end of one that was left is noticed at once, and another takes over", 
   const next = await runsvOf(tree, "web0");
   assert.ok(performance.now() - killed < 1000, "at once");
   assert.equal((await isUp(web)).pid, pid);
-  const { ino } = fs.statSync(`/proc/${pid}/fd/1`);
+  const { ino } = fs.statSync(`/proc/${pid}/fd/1`, { bigint: true });
+  const options = { bigint: true, throwIfNoEntry: false } as const;
   await eventually("the pipe to the logger, which is the same", () =>
     fs
       .readdirSync(`/proc/${next}/fd`)
-      .some((fd) => fs.statSync(`/proc/${next}/fd/${fd}`, { throwIfNoEntry: false })?.ino === ino),
+      .some((fd) => fs.statSync(`/proc/${next}/fd/${fd}`, options)?.ino === ino),
   );
 });
 

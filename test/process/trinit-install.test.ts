@@ -40,10 +40,10 @@ test("install over itself, and over links that are trinit's", async (t) => {
   fs.rmSync(path.join(to, "sv"));
   fs.symlinkSync("/somewhere/else/trinit", path.join(to, "sv"));
   fs.writeFileSync(path.join(to, "trinit.new"), "left by an installation that was cut short");
-  const before = fs.statSync(path.join(to, "trinit")).ino;
+  const before = fs.statSync(path.join(to, "trinit"), { bigint: true }).ino;
   const { code, stderr } = await run(t, path.join(to, "trinit"), ["install", to]);
   assert.deepEqual([code, stderr], [0, ""]);
-  assert.notEqual(fs.statSync(path.join(to, "trinit")).ino, before);
+  assert.notEqual(fs.statSync(path.join(to, "trinit"), { bigint: true }).ino, before);
   assert.equal(fs.readlinkSync(path.join(to, "sv")), "trinit");
   assert.deepEqual(fs.readdirSync(to).sort(), names);
 });
