@@ -1,19 +1,12 @@
 // A service or a logger, and what the kernel knows about it, for the walks of every state: all that
-// can come next, what comes of it, and what never must. Times are three classes: the last start was
-// now or long ago; what is due is due now, after the pause, or after a failed fork, which is also
-// what a process that was told to end has until it is killed.
+// can come next, what comes of it, and what never must. Times are few classes: the last start was
+// now or long ago; what is due is due now, after the pause, after a failed fork, or as late as
+// anything ever is, which is also what a process that was told to end has until it is killed.
 import assert from "node:assert/strict";
 import { commands, type Letter } from "../src/core/commands.ts";
-import { forkRetryMs, restartPauseMs } from "../src/core/limits.ts";
-import {
-  deadline,
-  type Effect,
-  type Event,
-  isOver,
-  newService,
-  type Service,
-  step,
-} from "../src/core/service.ts";
+import { finishLeaveMs, restartPauseMs, scriptMs } from "../src/core/limits.ts";
+import { deadline, isOver, step } from "../src/core/service.ts";
+import { type Effect, type Event, newService, type Service } from "../src/core/service-state.ts";
 
 /** A service and what the kernel knows about it. Its clock stands at 0. */
 export interface World {
@@ -36,7 +29,7 @@ export interface Move {
 
 export const exit = { code: 0, status: 0 };
 /** Longer than everything that is ever due. */
-const longMs = forkRetryMs;
+export const longMs = Math.max(scriptMs, finishLeaveMs);
 const oldPid = 2;
 const currentPid = 1;
 /** Given to whatever starts; the world calls it currentPid from then on. */
@@ -51,7 +44,7 @@ function renamed(pid: number, current: number): number {
 
 /** The service with its clock at 0, and with everything left out that makes no difference. */
 export function normal(service: Service, now: number): Service {
-  const { startedAt, due, pid } = service;
+  const { startedAt, due, pid, scriptDue } = service;
   const age = now - startedAt >= restartPauseMs ? restartPauseMs : now - startedAt;
   return {
     ...service,
@@ -59,6 +52,7 @@ export function normal(service: Service, now: number): Service {
     startedAt: -age,
     due: due === null ? null : Math.max(0, due - now),
     exit,
+    scriptDue: scriptDue === null ? null : Math.max(0, scriptDue - now),
     scripts: service.scripts.map((script) => ({ ...script, pid: renamed(script.pid, pid) })),
   };
 }
@@ -134,6 +128,10 @@ function checkEffect(effect: Effect, before: Service, after: Service): void {
     case "askKillAfter":
       assert.ok(!after.log && effect.pid === after.pid && effect.state === after.state);
       return;
+    case "killScript":
+      assert.equal(effect.letter, before.scripts[0]?.letter);
+      assert.ok(before.scripts.length > 0 && after.scriptDue === null);
+      return;
     case "announce":
     case "leave":
       return;
@@ -141,7 +139,7 @@ function checkEffect(effect: Effect, before: Service, after: Service): void {
 }
 
 function checkWorld({ service, pending, told, onceOwed }: World): void {
-  const { state, pid, due, want, gotTerm, ending, again, scripts, log } = service;
+  const { state, pid, due, want, gotTerm, ending, again, scripts, log, scriptDue } = service;
   const awaits = (kind: Effect["kind"]) => pending.some((effect) => effect.kind === kind);
   if (state !== "finish") assert.equal(pid > 0, state === "run");
   else if (awaits("startFinish")) assert.ok(pid === 0 && due === null);
@@ -153,6 +151,7 @@ function checkWorld({ service, pending, told, onceOwed }: World): void {
   );
   assert.ok(!again || (want !== "up" && state !== "down"), "a start is owed by a process");
   assert.ok(!log || (state !== "finish" && scripts.length === 0 && !gotTerm) || state === "run");
+  assert.ok(scriptDue === null || scripts.length > 0, "a time goes with its script");
   if (due === null) return;
   if (state === "run") assert.ok(told, "KILL is due to who was told to end");
   if (state === "down") assert.ok(want === "up" || onceOwed || log, "due in down: a start is owed");
@@ -172,7 +171,7 @@ const startFinishAnswers: readonly Event[] = [
 ];
 
 /** For ever, and for a while. */
-const killAfter = [null, longMs] as const;
+const killAfter = [null, longMs, Number.POSITIVE_INFINITY] as const;
 
 function answered({ pid }: Service, ms: number | null): Move {
   return { event: { kind: "killAfter", pid, ms }, after: 0 };
@@ -187,7 +186,11 @@ function scriptBegun(world: World): World {
 export function movesOf(world: World, letters = allLetters): Move[] {
   const { service, pending, scriptRuns } = world;
   const [first] = pending;
-  if (first?.kind === "askKillAfter") return killAfter.map((ms) => answered(service, ms));
+  if (first?.kind === "askKillAfter") {
+    // That nothing is said and that it has for ever are the same but for a finish.
+    const answers = first.state === "run" ? killAfter.slice(0, 2) : killAfter;
+    return answers.map((ms) => answered(service, ms));
+  }
   if (first?.kind === "startRun") {
     const answers = service.log ? startRunAnswers.slice(0, 3) : startRunAnswers;
     return answers.map((event) => ({ event, after: 0 }));
@@ -206,10 +209,11 @@ export function movesOf(world: World, letters = allLetters): Move[] {
   if (service.scripts.length <= queuedMax) {
     events.push(...letters.map((letter): Event => ({ kind: "command", letter })));
   }
-  return events.flatMap((event) => [
-    { event, after: 0 },
-    { event, after: longMs },
-  ]);
+  // While a script has a time, nothing comes later than that but the timeout.
+  return events.flatMap((event) => {
+    const isLate = service.scriptDue === null || event.kind === "timeout";
+    return [{ event, after: 0 }, ...(isLate ? [{ event, after: longMs }] : [])];
+  });
 }
 
 /** What a move leads to, with a script that is to be started being one, or not being there. */
@@ -263,16 +267,18 @@ export function isLeft({ service, pending }: World): boolean {
 // --- A fair environment -----------------------------------------------------------------------
 
 export interface Fair {
-  /** What control scripts say. */
-  readonly ok: boolean;
+  /** What control scripts say; "hang": they only end by being killed. */
+  readonly script: "ok" | "failed" | "hang";
   /** Whether a process ends though nobody told it to. */
   readonly ends: boolean;
   /** Whether the first fork fails. */
   readonly forkFails: boolean;
 }
 
-export const fairs: readonly Fair[] = [true, false].flatMap((ok) =>
-  [true, false].flatMap((ends) => [true, false].map((forkFails) => ({ ok, ends, forkFails }))),
+export const fairs: readonly Fair[] = (["ok", "failed", "hang"] as const).flatMap((script) =>
+  [true, false].flatMap((ends) =>
+    (script === "hang" ? [false] : [true, false]).map((forkFails) => ({ script, ends, forkFails })),
+  ),
 );
 
 /** What a fair environment does next; null: nothing is left to do. */
@@ -282,7 +288,9 @@ function fairMove(world: World, fair: Fair, mayFail: boolean): Move | null {
   const starts: Event = { kind: "started", pid: freshPid };
   if (pending[0]?.kind === "askKillAfter") return answered(service, killAfter[1]);
   if (pending.length > 0) return { event: mayFail && fair.forkFails ? fails : starts, after: 0 };
-  if (scriptRuns) return { event: { kind: "scriptEnded", ok: fair.ok }, after: 0 };
+  if (scriptRuns && (fair.script !== "hang" || service.scriptDue === null)) {
+    return { event: { kind: "scriptEnded", ok: fair.script === "ok" }, after: 0 };
+  }
   const isLeaving = told || fair.ends || service.state === "finish";
   if (service.pid > 0 && isLeaving) return { event: { kind: "ended", exit }, after: 0 };
   const due = deadline(service);

@@ -71,6 +71,15 @@ export const commandsPerTurn = 8;
 /** Control scripts that wait behind one that hangs; beyond it, commands that are there already are
  * not added again. Far more than anybody types, far fewer than random bytes would make. */
 export const scriptsMax = 64;
+/** A control script is killed after this, and counts as one that has failed: longer than anything
+ * does that a command waits for. control/t has as long as timeout-kill says, if that is longer. */
+export const scriptMs = 60_000;
+/** The same once its supervisor is to leave: two that hang, one after the other, leave two of the
+ * ten seconds that engines of containers give. */
+export const scriptLeaveMs = 4000;
+/** What ./finish has when its supervisor is to leave and timeout-finish does not say: longer than
+ * cleaning up takes, shorter than a person waits. */
+export const finishLeaveMs = 60_000;
 /** How far a chain of symbolic links is followed, as the kernel does. */
 export const linksMax = 40;
 /** What is read of supervise/exit and supervise/complaint: one line, of a few words. */

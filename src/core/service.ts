@@ -1,4 +1,5 @@
-// One supervised service, or a logger. Pure: step() decides, programs/runsv.ts acts.
+// One supervised service, or a logger. Pure: step() decides, programs/runsv.ts acts. Its fields are
+// in core/service-state.ts.
 //
 //     down --started--> run --ended--> finish --ended--> down
 //
@@ -19,109 +20,27 @@
 //
 // control/X scripts are one more child, one at a time: `scripts` are those that run (the
 // first) or wait. Commands are obeyed meanwhile; a service is only over when they have ended.
+// The first one is killed at `scriptDue`, so that a script that hangs holds up nothing for ever;
+// null: none runs, or it was killed. `k` waits for no script: it kills the process and the script.
 import { type Command, commands, type Letter, type Signal } from "./commands.ts";
-import { forkRetryMs, restartPauseMs, scriptsMax } from "./limits.ts";
-import type { State } from "./status.ts";
+import {
+  finishLeaveMs,
+  forkRetryMs,
+  restartPauseMs,
+  scriptLeaveMs,
+  scriptMs,
+  scriptsMax,
+} from "./limits.ts";
+import {
+  type Effect,
+  type Event,
+  type Exit,
+  isLeaving,
+  type Script,
+  type Service,
+  type Step,
+} from "./service-state.ts";
 import type { Millis } from "./time.ts";
-
-export type Want = "up" | "down" | "exit" | "end";
-
-/** What ./finish is told: exit code or -1, and the low byte of the wait status. */
-export interface Exit {
-  readonly code: number;
-  readonly status: number;
-}
-
-/** A control script, and what follows it. */
-export interface Script {
-  readonly letter: Letter;
-  /** The process that the command was meant for: its signals reach no other. */
-  readonly pid: number;
-  /** Sent unless the script exits 0. */
-  readonly signal: Signal | null;
-  /** Sent in any case, afterwards. */
-  readonly after: Signal | null;
-}
-
-export interface Service {
-  /** A logger has no control/ and no finish, and ignores `x`: it ends with its input. */
-  readonly log: boolean;
-  readonly state: State;
-  readonly want: Want;
-  readonly pid: number;
-  /** The process is on its way out, and one more start is owed: `once`, or a logger's last. */
-  readonly again: boolean;
-  readonly paused: boolean;
-  readonly gotTerm: boolean;
-  /** It was told to end, by TERM, KILL or the control script in their place. */
-  readonly ending: boolean;
-  /** The last start of ./run on the monotonic clock; -Infinity before the first. */
-  readonly startedAt: Millis;
-  readonly due: Millis | null;
-  readonly exit: Exit;
-  readonly scripts: readonly Script[];
-}
-
-export type Event =
-  | { readonly kind: "begin"; readonly up: boolean }
-  | {
-      readonly kind: "adopted";
-      readonly state: "run" | "finish";
-      readonly pid: number;
-      readonly want: "up" | "down" | "end";
-      readonly paused: boolean;
-      readonly gotTerm: boolean;
-      readonly ending: boolean;
-    }
-  | { readonly kind: "command"; readonly letter: Letter }
-  | { readonly kind: "timeout" }
-  | { readonly kind: "started"; readonly pid: number }
-  | {
-      readonly kind: "startFailed";
-      readonly cause: "fork" | "exec" | "absent";
-      readonly essential?: boolean;
-    }
-  | { readonly kind: "ended"; readonly exit: Exit; readonly essential?: boolean }
-  /** The answer to askKillAfter; null: it has for ever. */
-  | { readonly kind: "killAfter"; readonly pid: number; readonly ms: Millis | null }
-  | { readonly kind: "scriptEnded"; readonly ok: boolean }
-  /** For a logger: its service is gone for good, so it ends when its input does. */
-  | { readonly kind: "retire" };
-
-export type Effect =
-  | { readonly kind: "startRun" }
-  | { readonly kind: "startFinish"; readonly exit: Exit }
-  | { readonly kind: "startScript"; readonly letter: Letter }
-  /** TERM stands for the service's stop signal, whichever that is. */
-  | { readonly kind: "signal"; readonly pid: number; readonly signal: Signal }
-  /** How long this process, told to end or a finish, has until it is killed. */
-  | { readonly kind: "askKillAfter"; readonly pid: number; readonly state: "run" | "finish" }
-  /** Write the status; `stamped` with the time of now, otherwise with that of last time. */
-  | { readonly kind: "announce"; readonly stamped: boolean }
-  | { readonly kind: "leave" };
-
-export interface Step {
-  readonly service: Service;
-  readonly effects: readonly Effect[];
-}
-
-/** A service that nothing has happened to yet. */
-export function newService(log: boolean): Service {
-  return {
-    log,
-    state: "down",
-    want: "down",
-    pid: 0,
-    again: false,
-    paused: false,
-    gotTerm: false,
-    ending: false,
-    startedAt: Number.NEGATIVE_INFINITY,
-    due: null,
-    exit: { code: 0, status: 0 },
-    scripts: [],
-  };
-}
 
 /** What the service becomes by an event, and what is to be done. `now` is monotonic. */
 export function step(service: Service, event: Event, now: Millis): Step {
@@ -149,11 +68,15 @@ export function step(service: Service, event: Event, now: Millis): Step {
       return onEnded(service, event.exit, event.essential === true, now);
     case "killAfter": {
       const { pid, ms } = event;
-      if (ms === null || service.pid !== pid || service.due !== null) return unchanged(service);
-      return unchanged({ ...service, due: now + ms });
+      const isDelay = isLeaving(service) && service.state === "finish";
+      const own = ms ?? (isDelay ? finishLeaveMs : Number.POSITIVE_INFINITY);
+      if (own === Number.POSITIVE_INFINITY || service.pid !== pid || service.due !== null) {
+        return unchanged(service);
+      }
+      return unchanged(withScriptTime({ ...service, due: now + own }));
     }
     case "scriptEnded":
-      return onScriptEnded(service, event.ok);
+      return onScriptEnded(service, event.ok, now);
     case "retire": {
       // A logger that is to start again still has what lies in the pipe to write.
       const again = service.again || (service.want === "up" && isEnding(service));
@@ -166,14 +89,13 @@ export function step(service: Service, event: Event, now: Millis): Step {
   }
 }
 
-/** True for who is to be supervised no longer than it takes to end it. */
-export function isLeaving({ want }: Service): boolean {
-  return want === "exit" || want === "end";
-}
-
 /** When step() has to be called with a timeout; null: no earlier than the next event. */
 export function deadline(service: Service): Millis | null {
-  return isStarting(service) ? null : service.due;
+  return earlier(isStarting(service) ? null : service.due, service.scriptDue);
+}
+
+function earlier(a: Millis | null, b: Millis | null): Millis | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b);
 }
 
 /** True once nothing is left to supervise: it is to leave, and it is down. */
@@ -220,20 +142,50 @@ function onCommand(service: Service, letter: Letter, now: Millis): Step {
   if (service.want === "end" && command.want !== null) return unchanged(service);
   if (command.want !== null) return onWant(service, command.want, letter, now);
   const flagged = withPauseFlag(service, command);
+  if (letter === "k" && waitsForScript(service)) return forced(service);
   switch (service.state) {
     case "down":
       return announced(flagged, false);
-    case "run":
-      return withScript(flagged, { letter, pid: service.pid, signal: command.signal, after: null });
+    case "run": {
+      const script = { letter, pid: service.pid, signal: command.signal, after: null };
+      return withScript(flagged, script, now);
+    }
     case "finish": // A finish that hangs would keep the service from ever being down.
       return letter === "k" && service.pid > 0 ? killed(service) : announced(flagged, false);
   }
+}
+
+/** True where a control script stands in the way of KILL, or of leaving. control/u before a start
+ * that is wanted does not. */
+function waitsForScript(service: Service): boolean {
+  return service.scripts.length > 0 && (service.state !== "down" || isLeaving(service));
+}
+
+/** KILL by hand, while a control script runs: neither that nor control/k is waited for. */
+function forced(service: Service): Step {
+  const script = scriptKilled(service);
+  if (service.pid === 0) return script;
+  const process = killed(script.service);
+  const ending = service.state === "run" || service.ending;
+  const effects = [...process.effects, ...script.effects];
+  return { service: { ...process.service, ending }, effects };
 }
 
 /** KILL is sent, and none is due any more. */
 function killed(service: Service): Step {
   const signal: Effect = { kind: "signal", pid: service.pid, signal: "KILL" };
   return { service: { ...service, due: null }, effects: [signal] };
+}
+
+/** The same for the control script that runs. Those that wait do not run where all is over. */
+function scriptKilled(service: Service): Step {
+  const [first, ...others] = service.scripts;
+  if (first === undefined) throw new Error("no control script runs that could be killed");
+  const scripts = isLeaving(service) && service.state === "down" ? [first] : [first, ...others];
+  return {
+    service: { ...service, scripts, scriptDue: null },
+    effects: [{ kind: "killScript", letter: first.letter }],
+  };
 }
 
 function withPauseFlag(service: Service, command: Command): Service {
@@ -258,15 +210,18 @@ function onWant(
       // A start asked for by hand comes as early as the rule of one start a second allows.
       const earliest = Math.max(now, service.startedAt + restartPauseMs);
       const due = starts ? Math.min(service.due ?? earliest, earliest) : null;
-      return leaving(announced({ ...service, want, due }, false));
+      return leaving(announced(hurried({ ...service, want, due }, now), false));
     }
     case "run": {
       const again = asked === "once" && isEnding(service);
-      const next = { ...service, want, again };
-      return starts ? announced(next, false) : stop(next, letter);
+      const next = hurried({ ...service, want, again }, now);
+      return starts ? announced(next, false) : stop(next, letter, now);
     }
-    case "finish":
-      return announced({ ...service, want, again: asked === "once" }, false);
+    case "finish": {
+      const next = announced(hurried({ ...service, want, again: asked === "once" }, now), false);
+      const isTimed = asked !== "exit" || service.pid === 0 || service.due !== null;
+      return isTimed ? next : asking(next, service.pid, "finish");
+    }
   }
 }
 
@@ -288,27 +243,50 @@ function isFatal(signal: Signal | null): boolean {
 }
 
 /** control/t, TERM unless that did it, CONT, then control/d (or x), whose result is ignored. */
-function stop(service: Service, letter: Letter): Step {
+function stop(service: Service, letter: Letter, now: Millis): Step {
   const { pid } = service;
-  const first = withScript(service, { letter: "t", pid, signal: "TERM", after: "CONT" });
-  const second = withScript(first.service, { letter, pid, signal: null, after: null });
+  const first = withScript(service, { letter: "t", pid, signal: "TERM", after: "CONT" }, now);
+  const second = withScript(first.service, { letter, pid, signal: null, after: null }, now);
   return { service: second.service, effects: [...first.effects, ...second.effects] };
 }
 
-/** Queues a control script; a logger has none, its signals go out at once. */
-function withScript(service: Service, script: Script): Step {
-  const next = { ...service, scripts: queued(service.scripts, script) };
-  if (service.log) return onScriptEnded(next, false);
+/** Queues a control script; a logger has none, its signals go out at once. Who is told to end has
+ * its time from here on, whatever the scripts before it, or in the place of TERM, do. */
+function withScript(service: Service, script: Script, now: Millis): Step {
+  const queue = { ...service, scripts: queued(service.scripts, script) };
+  if (service.log) return onScriptEnded(queue, false, now);
+  const isFirst = queue.scripts.length === 1;
   const effects: Effect[] = [{ kind: "announce", stamped: false }];
-  if (next.scripts.length === 1) effects.push(...startOf(next, script));
-  return { service: next, effects };
+  if (isFirst) effects.push({ kind: "startScript", letter: script.letter });
+  const next = { service: isFirst ? withScriptDue(queue, now) : queue, effects };
+  return standsForTerm(service, script) ? asking(next, service.pid, "run") : next;
 }
 
-/** Who is told to end has its time from here on: the script in the place of TERM may hang. */
-function startOf({ state, pid }: Service, script: Script): readonly Effect[] {
-  const start: Effect = { kind: "startScript", letter: script.letter };
-  if (script.signal !== "TERM" || state !== "run" || script.pid !== pid) return [start];
-  return [{ kind: "askKillAfter", pid, state }, start];
+/** It is control/t, and asked whether TERM is to be sent to the process that runs. */
+function standsForTerm({ state, pid }: Service, script: Script): boolean {
+  return script.signal === "TERM" && state === "run" && script.pid === pid;
+}
+
+/** The first of the scripts is to begin. */
+function withScriptDue(service: Service, now: Millis): Service {
+  const scriptDue = now + (isLeaving(service) ? scriptLeaveMs : scriptMs);
+  return withScriptTime({ ...service, scriptDue });
+}
+
+/** What stands for TERM may work for as long as its process may go on. */
+function withScriptTime(service: Service): Service {
+  const { scripts, scriptDue, due } = service;
+  const [first] = scripts;
+  if (first === undefined || scriptDue === null || due === null) return service;
+  const mayWork = standsForTerm(service, first) && due > scriptDue;
+  return mayWork ? { ...service, scriptDue: due } : service;
+}
+
+/** The script that runs has less time once its supervisor is to leave. */
+function hurried(service: Service, now: Millis): Service {
+  const { scriptDue } = service;
+  if (scriptDue === null || !isLeaving(service)) return service;
+  return withScriptTime({ ...service, scriptDue: Math.min(scriptDue, now + scriptLeaveMs) });
 }
 
 /** Behind a script that hangs, a flood of commands is kept as the kernel keeps signals: what
@@ -322,10 +300,10 @@ function queued(scripts: readonly Script[], script: Script): readonly Script[] {
   return [...others, script];
 }
 
-function onScriptEnded(service: Service, ok: boolean): Step {
+function onScriptEnded(service: Service, ok: boolean, now: Millis): Step {
   const [script, ...scripts] = service.scripts;
   if (script === undefined) throw new Error("a control script ended that was never started");
-  let next: Service = { ...service, scripts };
+  let next: Service = { ...service, scripts, scriptDue: null };
   const effects: Effect[] = [];
   if (service.state === "run" && service.pid === script.pid) {
     const { pid, signal } = script;
@@ -343,17 +321,30 @@ function onScriptEnded(service: Service, ok: boolean): Step {
     effects.push({ kind: "startRun" });
   }
   const following = scripts[0];
-  if (following !== undefined) effects.push(...startOf(next, following));
-  return leaving({ service: next, effects });
+  if (following === undefined) return leaving({ service: next, effects });
+  effects.push({ kind: "startScript", letter: following.letter });
+  // What is left once all is over has one time together.
+  const isLast = isLeaving(next) && next.state === "down" && service.scriptDue !== null;
+  next = isLast ? { ...next, scriptDue: service.scriptDue } : withScriptDue(next, now);
+  return { service: next, effects };
 }
 
 function onTimeout(service: Service, now: Millis): Step {
+  const { scriptDue } = service;
+  if (scriptDue === null || scriptDue > now) return onDue(service, now);
+  const script = scriptKilled(service);
+  const next = onDue(script.service, now);
+  return { service: next.service, effects: [...script.effects, ...next.effects] };
+}
+
+/** What is due about the process. */
+function onDue(service: Service, now: Millis): Step {
   if (service.due === null || service.due > now || isStarting(service)) return unchanged(service);
   switch (service.state) {
     case "down":
       return service.log
         ? { service: { ...service, due: null }, effects: [{ kind: "startRun" }] }
-        : withScript(service, { letter: "u", pid: 0, signal: null, after: null });
+        : withScript(service, { letter: "u", pid: 0, signal: null, after: null }, now);
     case "run":
       return killed(service);
     case "finish":
@@ -418,5 +409,8 @@ function goDown(service: Service, now: Millis): Step {
   const rested = now - service.startedAt >= restartPauseMs;
   const starts = service.want === "up" || service.again;
   const due = starts ? (rested ? now : now + restartPauseMs) : null;
-  return leaving(announced({ ...service, state: "down", pid: 0, again: false, due }, true));
+  const down: Service = { ...service, state: "down", pid: 0, again: false, due };
+  const scriptDue = isLeaving(down) && down.scripts.length > 0 ? now + scriptLeaveMs : null;
+  const limited = { ...down, scriptDue: earlier(down.scriptDue, scriptDue) };
+  return leaving(announced(limited, true));
 }

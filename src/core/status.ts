@@ -6,7 +6,7 @@
 // daemontools' tools read the first 18 of them. Beside it lie supervise/exit and
 // supervise/complaint, one line each.
 import { leadingNumber } from "./args.ts";
-import type { Exit, Service } from "./service.ts";
+import type { Exit, Service } from "./service-state.ts";
 import { decodeTai64n, encodeTai64n, labelText, type Stamp } from "./time.ts";
 
 export type State = "down" | "run" | "finish";

@@ -11,8 +11,8 @@ import { forwarded, nothingToRun } from "../core/single.ts";
 import { waitReady } from "../sys/loop.ts";
 import { complain, Refusal } from "../sys/posix.ts";
 import { send, startCommand } from "./entrypoint.ts";
+import { listDescendants } from "./parents.ts";
 import { serviceTree } from "./shadow-files.ts";
-import { listDescendants } from "./trinit-killall.ts";
 import { services } from "./trinit-services.ts";
 
 const self = "/proc/self/exe";

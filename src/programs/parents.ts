@@ -1,7 +1,8 @@
-// Whose child a process is, that a record names and we have not started: who has a parent to watch
-// it needs no other.
-import { parseRunning, type Running } from "../core/rest.ts";
-import { readIfThere } from "../sys/posix.ts";
+// Who descends from whom. A process that a record names and we have not started, and that has a
+// parent to watch it, needs no other; one that is killed is killed with what it has started.
+import { leadingNumber } from "../core/args.ts";
+import { descendantsOf, parseRunning, type Running } from "../core/rest.ts";
+import { readdir, readIfThere } from "../sys/posix.ts";
 
 const statBytes = 1024;
 
@@ -9,6 +10,18 @@ const statBytes = 1024;
 export function runningOf(pid: number): Running | null {
   const found = parseRunning(readIfThere(`/proc/${pid}/stat`, statBytes) ?? "");
   return found === null || found.isZombie ? null : found;
+}
+
+/** All processes that /proc shows. */
+export function listAll(): readonly Running[] {
+  const names = readdir("/proc").filter((name) => leadingNumber(name) !== null);
+  return names.map((name) => runningOf(Number(name))).filter((one) => one !== null);
+}
+
+/** All that descends from a process; null where /proc does not tell. */
+export function listDescendants(pid: number): readonly number[] | null {
+  if (runningOf(sys.getpid()) === null) return null;
+  return descendantsOf(listAll(), pid).map((one) => one.pid);
 }
 
 function parentOf(pid: number): number {

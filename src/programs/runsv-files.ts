@@ -2,7 +2,7 @@
 
 import { lineBytes, statusBytes } from "../core/limits.ts";
 import { errnos } from "../core/message.ts";
-import type { Service } from "../core/service.ts";
+import type { Service } from "../core/service-state.ts";
 import {
   decodeEnds,
   decodeStat,

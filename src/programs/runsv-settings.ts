@@ -34,8 +34,8 @@ export function stopSignal(supervisor: Supervisor, unit: Unit): number {
   return signals.TERM;
 }
 
-/** How long its process has until it is killed, once it was told to end, or as a finish; null: for
- * ever. */
+/** How long its process has until it is killed, once it was told to end, or as a finish; Infinity:
+ * for ever; null: nothing says so. */
 export function killAfter(
   supervisor: Supervisor,
   unit: Unit,
@@ -43,11 +43,12 @@ export function killAfter(
 ): Millis | null {
   const name = state === "run" ? "timeout-kill" : "timeout-finish";
   const text = readSetting(supervisor, unit, name);
-  const ms = text === null ? 0 : millisIn(text);
+  if (text === null) return null;
+  const ms = millisIn(text);
   if (ms === null) {
     say(supervisor, unit, "warning", `unable to use ${name}`, "no number of milliseconds");
   }
-  return ms === 0 ? null : ms;
+  return ms === 0 ? Number.POSITIVE_INFINITY : ms;
 }
 
 /** Null where anything but digits is. */

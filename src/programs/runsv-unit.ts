@@ -1,14 +1,14 @@
 // What runsv keeps of a service and of its logger, and what it tells of them in supervise/.
 import { commandsPerTurn, diskRetryMs } from "../core/limits.ts";
 import { type Level, sentence } from "../core/message.ts";
+import { endedEarly } from "../core/service.ts";
 import {
   type Effect,
   type Event,
   type Exit,
-  endedEarly,
   newService,
   type Service,
-} from "../core/service.ts";
+} from "../core/service-state.ts";
 import { encodeComplaint } from "../core/status.ts";
 import type { Millis, Stamp } from "../core/time.ts";
 import type { Ended } from "../sys/loop.ts";

@@ -9,7 +9,8 @@ import {
   restContainerSeconds,
 } from "../core/limits.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
-import { deadline, type Event, type Exit, nextOfPair, step } from "../core/service.ts";
+import { deadline, nextOfPair, step } from "../core/service.ts";
+import type { Event, Exit } from "../core/service-state.ts";
 import { encodeComplaint } from "../core/status.ts";
 import type { Millis } from "../core/time.ts";
 import { isSuccess, type Outcome, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
@@ -27,6 +28,7 @@ import {
   tryRead,
 } from "../sys/posix.ts";
 import { answer } from "./answer.ts";
+import { listDescendants } from "./parents.ts";
 import {
   birthFile,
   findOrphan,
@@ -327,6 +329,9 @@ function handle(supervisor: Supervisor, unit: Unit, task: Task): readonly Task[]
       return [startFinish(supervisor, unit, task.exit.code, task.exit.status)];
     case "startScript":
       return startScript(supervisor, unit, task.letter);
+    case "killScript":
+      killScript(supervisor, unit, task.letter);
+      return [];
     case "signal":
       send(supervisor, unit, task.pid, numberOf(supervisor, unit, task.signal));
       return [];
@@ -446,6 +451,14 @@ function startScript(supervisor: Supervisor, unit: Unit, letter: Letter): readon
   }
   say(supervisor, unit, "warning", `unable to run ${path}`, reason(result[0]));
   return [{ kind: "scriptEnded", ok: false }];
+}
+
+/** With all that it has started: the shell's child is what hangs, and has the pipe of the log. */
+function killScript(supervisor: Supervisor, unit: Unit, letter: Letter): void {
+  const pid = unit.scriptPid;
+  if (pid === 0) return; // its end is on the way to us
+  say(supervisor, unit, "warning", `killing control/${letter}`, "it does not end");
+  for (const one of [pid, ...(listDescendants(pid) ?? [])]) sys.kill(one, signals.KILL);
 }
 
 /** To leave, and down: the logger gets the end of its input, and we go when it has gone. */

@@ -5,7 +5,6 @@ import { signals } from "../core/commands.ts";
 import { relaySeconds, restKillMs, restLookMs, restSeconds, restWatched } from "../core/limits.ts";
 import { errnos, sentence } from "../core/message.ts";
 import {
-  descendantsOf,
   type Executable,
   isSpared,
   keyOf,
@@ -19,7 +18,8 @@ import {
 } from "../core/rest.ts";
 import type { Millis } from "../core/time.ts";
 import { waitReady } from "../sys/loop.ts";
-import { close, complain, isSame, readdir, readlink, SysError } from "../sys/posix.ts";
+import { close, complain, isSame, readlink, SysError } from "../sys/posix.ts";
+import { listAll } from "./parents.ts";
 import { loggers } from "./trinit-services.ts";
 
 const failed = 111;
@@ -77,19 +77,8 @@ function runningOf(name: string): Running | null {
   return typeof stat === "number" ? null : parseRunning(stat);
 }
 
-function listAll(): readonly Running[] {
-  const names = readdir("/proc").filter((name) => leadingNumber(name) !== null);
-  return names.map(runningOf).filter((one) => one !== null);
-}
-
 function listRest(init: number): readonly Running[] {
   return restOf(listAll(), sys.getpid(), init).filter(({ pid }) => !asksToStay(pid));
-}
-
-/** All that descends from a process; null where /proc does not tell. */
-export function listDescendants(pid: number): readonly number[] | null {
-  if (runningOf("self") === null) return null;
-  return descendantsOf(listAll(), pid).map((one) => one.pid);
 }
 
 function asksToStay(pid: number): boolean {

@@ -14,8 +14,8 @@ import type { Status } from "../core/status.ts";
 import type { Millis } from "../core/time.ts";
 import { waitReady } from "../sys/loop.ts";
 import { close, complain, isDirectory, pipe, statIfThere, tryRead } from "../sys/posix.ts";
+import { listDescendants } from "./parents.ts";
 import { openOk, readStatus } from "./sv-service.ts";
-import { listDescendants } from "./trinit-killall.ts";
 
 const self = "/proc/self/exe";
 

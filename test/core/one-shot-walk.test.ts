@@ -4,14 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Letter } from "../../src/core/commands.ts";
-import {
-  deadline,
-  type Effect,
-  type Event,
-  newService,
-  type Service,
-  step,
-} from "../../src/core/service.ts";
+import { deadline, step } from "../../src/core/service.ts";
+import { type Effect, type Event, newService, type Service } from "../../src/core/service-state.ts";
 import { exit, normal } from "../service-world.ts";
 
 interface World {

@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Letter } from "../../src/core/commands.ts";
-import { type Event, isOver, nextOfPair } from "../../src/core/service.ts";
+import { isOver, nextOfPair } from "../../src/core/service.ts";
+import type { Event } from "../../src/core/service-state.ts";
 import {
   type Fair,
   fairs,

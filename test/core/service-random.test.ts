@@ -3,16 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { commands, type Letter, type Signal } from "../../src/core/commands.ts";
-import {
-  deadline,
-  type Event,
-  isLeaving,
-  isOver,
-  newService,
-  nextOfPair,
-  type Service,
-  step,
-} from "../../src/core/service.ts";
+import { finishLeaveMs, forkRetryMs } from "../../src/core/limits.ts";
+import { deadline, isOver, nextOfPair, step } from "../../src/core/service.ts";
+import { type Event, isLeaving, newService, type Service } from "../../src/core/service-state.ts";
 import { newRandom } from "../record.ts";
 
 const seed = Number(process.env.SEED ?? 1);
@@ -32,6 +25,8 @@ class Kernel {
   pid = 0;
   #pids = 1;
   #script = false;
+  /** The script ends only by being killed. */
+  #hangs = false;
   #doomed = false;
   /** A finish may be missing, a fork may fail, a control script may be there. */
   calm = false;
@@ -58,15 +53,20 @@ class Kernel {
         case "startScript":
           assert.equal(this.#script, false, "two control scripts");
           this.#script = this.calm ? false : this.#random(2) === 0;
+          this.#hangs = this.#random(4) === 0;
           if (!this.#script) this.feed({ kind: "scriptEnded", ok: false });
           break;
         case "signal":
           assert.equal(effect.pid, this.pid, "a signal to a stranger");
           if (isEnd(effect.signal)) this.#doomed = true;
           break;
+        case "killScript":
+          assert.ok(this.#script, "no script runs");
+          this.#hangs = false;
+          break;
         case "askKillAfter": {
           assert.equal(effect.pid, this.pid, "a question about a stranger");
-          const ms = this.#random(2) === 0 ? null : this.#random(3000);
+          const ms = [null, Number.POSITIVE_INFINITY][this.#random(4)] ?? this.#random(3000);
           this.feed({ kind: "killAfter", pid: effect.pid, ms });
           break;
         }
@@ -98,7 +98,8 @@ class Kernel {
     assert.ok(pid === 0 || pid === this.pid, "a pid that is nobody's");
     assert.ok(state !== "run" || (pid > 0 && (due === null || ending)));
     assert.ok(state !== "down" || pid === 0);
-    if (due !== null) assert.ok(due <= this.now + 5000, `due too late: ${due - this.now}`);
+    const dueMax = this.now + Math.max(forkRetryMs, finishLeaveMs);
+    if (due !== null) assert.ok(due <= dueMax, `due too late: ${due - this.now}`);
   }
 
   end(): void {
@@ -109,7 +110,7 @@ class Kernel {
   }
 
   endScript(): void {
-    if (!this.#script) return;
+    if (!this.#script || this.#hangs) return;
     this.#script = false;
     this.feed({ kind: "scriptEnded", ok: this.#random(2) === 0 });
   }
@@ -140,7 +141,7 @@ class Kernel {
   settle(): void {
     this.calm = true;
     for (let i = 0; i < 1000; i++) {
-      if (this.#script) this.endScript();
+      if (this.#script && !this.#hangs) this.endScript();
       else if (this.pid > 0 && (this.#doomed || this.service.ending)) this.end();
       else if (!this.#tick()) {
         this.calm = false;

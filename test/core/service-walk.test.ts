@@ -6,8 +6,15 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import type { Letter } from "../../src/core/commands.ts";
-import { forkRetryMs } from "../../src/core/limits.ts";
-import { type Effect, type Event, isOver, type Service, step } from "../../src/core/service.ts";
+import { forkRetryMs, scriptLeaveMs, scriptMs } from "../../src/core/limits.ts";
+import { isOver, step } from "../../src/core/service.ts";
+import {
+  type Effect,
+  type Event,
+  isLeaving,
+  type Script,
+  type Service,
+} from "../../src/core/service-state.ts";
 import {
   exit,
   type Fair,
@@ -15,6 +22,7 @@ import {
   firstWorlds,
   isForkFailure,
   isLeft,
+  longMs,
   moved,
   movesOf,
   nameOf,
@@ -158,13 +166,45 @@ test("a process that was told to end, and has a time for it, gets KILL once", ()
     const { service } = world;
     if (service.pid === 0 || service.due === null) return;
     killed++;
-    const early = step(service, { kind: "timeout" }, service.due - 1);
-    assert.deepEqual(early, { service, effects: [] });
-    const next = step(service, { kind: "timeout" }, service.due);
+    const alone = { ...service, scriptDue: null }; // that of a script is another matter
+    const early = step(alone, { kind: "timeout" }, service.due - 1);
+    assert.deepEqual(early, { service: alone, effects: [] });
+    const next = step(alone, { kind: "timeout" }, service.due);
     assert.deepEqual(next.effects, [{ kind: "signal", pid: service.pid, signal: "KILL" }]);
-    assert.deepEqual(next.service, { ...service, due: null });
+    assert.deepEqual(next.service, { ...alone, due: null });
   });
   assert.ok(killed > 50, `${killed} states`);
+});
+
+test("k kills what runs at once, whatever script runs", () => {
+  let kills = 0;
+  forEachWorld(({ world }) => {
+    const { service, scriptRuns } = world;
+    if (!scriptRuns || service.pid === 0) return;
+    kills++;
+    const { effects } = step(service, { kind: "command", letter: "k" }, 0);
+    const letter = (service.scripts[0] as Script).letter;
+    assert.deepEqual(effects, [
+      { kind: "signal", pid: service.pid, signal: "KILL" },
+      { kind: "killScript", letter },
+    ]);
+  });
+  assert.ok(kills > 50, `${kills} states`);
+});
+
+test("every script has its time, and four seconds once all is over and it is to leave", () => {
+  let last = 0;
+  forEachWorld(({ world }) => {
+    const { service, scriptRuns } = world;
+    if (!scriptRuns || service.scriptDue === null) return;
+    assert.ok(service.scriptDue <= longMs);
+    if (!isLeaving(service) || service.state !== "down") return;
+    last++;
+    assert.ok(service.scriptDue <= scriptLeaveMs);
+    const killed = step(service, { kind: "timeout" }, service.scriptDue).service;
+    assert.equal(step(killed, { kind: "scriptEnded", ok: false }, 0).effects.at(-1)?.kind, "leave");
+  });
+  assert.ok(last > 5, `${last} states`);
 });
 
 test("an essential service that ended untold never starts again, and leaves", () => {
@@ -184,6 +224,7 @@ test("an essential service that ended untold never starts again, and leaves", ()
 
 function describe(service: Service): string {
   const { state, want, again, paused, gotTerm, ending, due, startedAt, scripts, pid } = service;
+  const { scriptDue } = service;
   const words: string[] = [state, `want ${want}`];
   if (again) words.push("again");
   if (paused) words.push("paused");
@@ -194,6 +235,7 @@ function describe(service: Service): string {
   if (scripts.length > 0) {
     const names = scripts.map((script) => script.letter + (script.pid === pid ? "" : "-"));
     words.push(`[${names.join(" ")}]`);
+    if (scriptDue === null) words.push("killed");
   }
   return words.join(", ");
 }
@@ -204,6 +246,8 @@ function effectText(effect: Effect): string {
       return effect.stamped ? "announce now" : "announce";
     case "startScript":
       return `control/${effect.letter}`;
+    case "killScript":
+      return `KILL control/${effect.letter}`;
     case "signal":
       return effect.signal;
     case "askKillAfter":
@@ -215,9 +259,11 @@ function effectText(effect: Effect): string {
 
 /** The others are left out for the table's length: what makes them other is only handed on. */
 function isPrinted({ service, pending }: World): boolean {
-  const { paused, ending, gotTerm, due, state, startedAt, scripts } = service;
+  const { paused, ending, gotTerm, due, state, startedAt, scripts, scriptDue } = service;
+  const ms = isLeaving(service) ? scriptLeaveMs : scriptMs;
+  if (scripts.length > 0 && scriptDue !== ms) return false;
   if (pending.length > 0 || paused || (ending && !gotTerm)) return false;
-  if (state === "finish" && due !== null && due !== forkRetryMs) return false;
+  if (state === "finish" && due !== null && due !== forkRetryMs && due !== longMs) return false;
   if (scripts.length === 0) return state !== "run" || startedAt < 0 || !gotTerm;
   return scripts.length === 1 && !gotTerm && due === null && startedAt < 0 && state !== "finish";
 }
@@ -227,7 +273,8 @@ function rowsOf(world: World): string[] {
   const events = new Map<string, string[]>();
   const only = service.scripts.length > 0; // shown for what comes of them
   for (const { event, after } of movesOf(world)) {
-    if (after > 0 || (only && !scriptRuns) || (only && event.kind !== "scriptEnded")) continue;
+    const isShown = event.kind === "scriptEnded" || nameOf(event) === "k";
+    if (after > 0 || (only && !(scriptRuns && isShown))) continue;
     const next = step(service, event, 0);
     const effects = next.effects.map(effectText).join(", ");
     const outcome = `${describe(normal(next.service, 0))}${effects === "" ? "" : `: ${effects}`}`;

@@ -2,16 +2,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { commands, type Letter, type Signal } from "../../src/core/commands.ts";
-import { forkRetryMs, restartPauseMs, scriptsMax } from "../../src/core/limits.ts";
 import {
-  deadline,
-  type Effect,
-  type Event,
-  isOver,
-  newService,
-  type Service,
-  step,
-} from "../../src/core/service.ts";
+  finishLeaveMs,
+  forkRetryMs,
+  restartPauseMs,
+  scriptLeaveMs,
+  scriptMs,
+  scriptsMax,
+} from "../../src/core/limits.ts";
+import { deadline, isOver, step } from "../../src/core/service.ts";
+import { type Effect, type Event, newService, type Service } from "../../src/core/service-state.ts";
 
 const start = 1_000_000;
 const exit = { code: 0, status: 0 };
@@ -281,7 +281,7 @@ const kill: Effect = { kind: "signal", pid: 7, signal: "KILL" };
 
 test("what was told to end and is still there when its time is up is killed, once", () => {
   for (const script of [noScript, scriptOk]) {
-    const doomed: Service = after(running, [told("d"), script, limit]).service;
+    const doomed: Service = after(running, [told("d"), script, limit, noScript]).service;
     assert.equal(deadline(doomed), start + 500);
     assert.deepEqual(after(doomed, [timeout], start + 499).effects, []);
     const { effects, service } = after(doomed, [timeout], start + 500);
@@ -328,15 +328,98 @@ test("a logger is asked for no time, and what was taken over on its way out is",
   }
 });
 
-test("the time runs while control/t does, however long that takes", () => {
+test("the time runs from the command on, whatever scripts run or wait", () => {
   const asked = after(running, [told("h"), told("t")]);
-  assert.ok(
-    asked.effects.every(({ kind }) => kind !== "askKillAfter"),
-    "it waits behind control/h",
-  );
-  const hanging = after(asked.service, [noScript, limit]);
-  assert.deepEqual(hanging.effects.at(-2), { kind: "askKillAfter", pid: 7, state: "run" });
-  assert.deepEqual(after(hanging.service, [timeout], start + 500).effects, [kill]);
+  assert.deepEqual(asked.effects.at(-1), { kind: "askKillAfter", pid: 7, state: "run" });
+  for (const words of [[limit], [limit, noScript]]) {
+    const hanging = after(asked.service, words);
+    assert.deepEqual(after(hanging.service, [timeout], start + 500).effects, [kill]);
+  }
+});
+
+function killScript(letter: Letter): Effect {
+  return { kind: "killScript", letter };
+}
+
+test("KILL waits for no script, also not for control/k that hangs", () => {
+  for (const letter of ["h", "k"] as const) {
+    const { effects, service } = after(after(running, [told(letter)]).service, [told("k")]);
+    assert.deepEqual(effects, [kill, killScript(letter)]);
+    const over = after(service, [noScript, ended, noFinish]);
+    assert.deepEqual([over.service.state, over.service.scripts], ["down", []]);
+  }
+});
+
+test("control/u is not killed by k, which has nothing to kill", () => {
+  const starting = after(idle, [told("u"), timeout]).service;
+  assert.deepEqual(after(starting, [told("k")]).effects, []);
+});
+
+test("a control script that hangs is killed after a minute, and has failed", () => {
+  const { service } = after(running, [told("h")]);
+  assert.equal(deadline(service), start + scriptMs);
+  assert.deepEqual(after(service, [timeout], start + scriptMs - 1).effects, []);
+  const late = after(service, [timeout], start + scriptMs);
+  assert.deepEqual([late.effects, deadline(late.service)], [[killScript("h")], null]);
+  assert.deepEqual(signalsOf(after(late.service, [noScript])), ["HUP"]);
+});
+
+test("control/t has as long as timeout-kill says, where that is longer than a minute", () => {
+  const long: Event = { kind: "killAfter", pid: 7, ms: 300_000 };
+  for (const letter of ["d", "x"] as const) {
+    const { service } = after(running, [told(letter), long]);
+    assert.equal(deadline(service), start + 300_000);
+    const { effects } = after(service, [timeout], start + 300_000);
+    assert.deepEqual(effects, [killScript("t"), kill]);
+  }
+  const behind = after(running, [told("h"), told("t"), long]).service;
+  assert.equal(deadline(behind), start + scriptMs, "no other script has");
+});
+
+test("scripts that hang hold up a supervisor that is to leave for seconds alone", () => {
+  const hanging = after(running, [told("h")]).service;
+  const leaving = after(hanging, [told("x")], start + 1000).service;
+  assert.equal(deadline(leaving), start + 1000 + scriptLeaveMs);
+  const over = after(leaving, [ended, noFinish], start + 3000).service;
+  assert.equal(deadline(over), start + 1000 + scriptLeaveMs, "not anew");
+  const last = after(over, [noScript], start + 4000).service; // control/t runs, control/x waits
+  const late = after(last, [timeout], start + 1000 + scriptLeaveMs);
+  assert.deepEqual(late.effects, [killScript("t")]);
+  assert.deepEqual(after(late.service, [noScript]).effects, [{ kind: "leave" }]);
+});
+
+test("k to what is to leave, and is down, ends the waiting for scripts", () => {
+  const { service } = after(running, [told("x"), ended, noFinish, told("k")]);
+  assert.deepEqual(after(service, [noScript]).effects, [{ kind: "leave" }]);
+});
+
+test("control/u that hangs holds up nobody who is to leave", () => {
+  const { service } = after(idle, [told("u"), timeout, told("x")]);
+  const late = after(service, [timeout], start + scriptLeaveMs);
+  assert.deepEqual(late.effects, [killScript("u")]);
+  assert.deepEqual(after(late.service, [noScript]).effects, [{ kind: "leave" }]);
+});
+
+test("an essential service that has ended by itself does not wait for a script that hangs", () => {
+  const { service } = after(running, [told("h"), lost, noFinish], later);
+  const late = after(service, [timeout], later + scriptLeaveMs);
+  assert.deepEqual(late.effects, [killScript("h")]);
+  assert.deepEqual(after(late.service, [noScript]).effects, [{ kind: "leave" }]);
+});
+
+test("a finish of what is to leave has a minute, where its file says nothing", () => {
+  const finishing = after(running, [ended, { kind: "started", pid: 7 }]);
+  for (const [ms, due] of [
+    [null, start + finishLeaveMs],
+    [Number.POSITIVE_INFINITY, null],
+    [500, start + 500],
+  ] as const) {
+    const own: Event = { kind: "killAfter", pid: 7, ms };
+    const { service } = after(finishing.service, [told("x"), own]);
+    assert.equal(deadline(service), due);
+    const isGiven = ms === 500;
+    assert.equal(deadline(after(finishing.service, [own]).service), isGiven ? due : null);
+  }
 });
 
 const lost: Event = { kind: "ended", exit, essential: true };

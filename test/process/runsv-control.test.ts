@@ -173,12 +173,13 @@ describe("control scripts", { concurrency: true }, () => {
   test("control/u that hangs holds up the start, and down ends the waiting", async (t) => {
     const dir = serviceDir(tempDir(t), "web", {
       "run!": run,
-      "control/u!": script("u", "exec sleep 0.5"),
+      "control/u!": script("u", "while [ ! -e go ]; do sleep 0.02; done"),
     });
     startRunsv(t, dir, { endSignal: "SIGKILL" });
     await waitForRecord(dir, (lines) => lines.includes("control/u"));
     await control(dir, "down");
     await until(dir, ({ want }) => want === "down", 10_000);
+    fs.writeFileSync(path.join(dir, "go"), "");
     await sleep(700);
     assert.deepEqual(recordOf(dir), ["control/u"]);
     assert.equal((await status(dir)).state, "down");

@@ -112,7 +112,8 @@ describe("timeout-kill", { concurrency: 4 }, () => {
   });
 
   test("a process that is stopped is killed, too", async (t) => {
-    const { dir } = await startDeaf(t, { "timeout-kill": "100" });
+    const finish = { "finish!": "#!/bin/sh\nexec sleep 600\n" }; // so that the end can be seen
+    const { dir } = await startDeaf(t, { "timeout-kill": "100", ...finish });
     await control(dir, "pause");
     await until(dir, ({ paused }) => paused, deadlineMs);
     assert.equal(await endedBy(dir, "term"), "-1 9");
