@@ -52,19 +52,11 @@ export const relayReadBytes = 65_536;
 /** A line that has not ended is held back by its relay up to so much, then it is cut: longer than
  * what people log in one line, less than what a machine would miss. */
 export const relayLineBytes = 1_048_576;
+/** Runsv forked at a time: those forked in one call share most. */
+export const runsvAtOnce = 1000;
 /** Runsv forked at a time by runsvdir -o, which has four descriptors open for each meanwhile. */
 export const relaysAtOnce = 8;
 
-/** Directories under runsvdir. One descriptor each for the log pipe: 1000 + const < 1024 + const,
- * so runsvdir raises its own soft limit where the hard one allows it. */
-export const servicesMax = 1000;
-/** Descriptors that runsvdir wants: one log pipe per service, and a few of its own. */
-export const runsvdirDescriptors = servicesMax + 24;
-/** The same for runsvdir -o: two pipes per service, and their write ends while runsv are forked. */
-export const relayDescriptors = 2 * servicesMax + 2 * relaysAtOnce + 24;
-/** Runsv of another runsvdir that are watched at once: poll takes 64 descriptors. The others are
- * looked at every `rescanMs`. */
-export const adoptedWatched = 48;
 /** Commands taken from supervise/control in one turn, so that a flood can neither starve the
  * reaping nor make the heap grow: as many events wait at a time. */
 export const commandsPerTurn = 8;

@@ -39,20 +39,21 @@ export function nextLook({ killAt, isDeaf }: Ending): Millis | null {
   return killAt ?? (isDeaf ? sys.monotonic() + restLookMs : null);
 }
 
-/** `own` are the pids of those that are waited for, `directories` their services'. */
+/** `own` tells the pids of those that are waited for, `directories` are their services'. */
 export function endRest(
   ending: Ending,
-  own: ReadonlySet<number>,
+  own: () => ReadonlySet<number>,
   directories: readonly string[],
 ): void {
   const now = sys.monotonic();
   if (ending.killAt === null) {
     if (!directories.every(isDown)) return;
-    signalRest(own, signals.TERM);
-    signalRest(own, signals.CONT);
+    const pids = own();
+    signalRest(pids, signals.TERM);
+    signalRest(pids, signals.CONT);
     ending.killAt = now + restContainerSeconds * 1000;
   } else if (ending.killAt <= now) {
-    signalRest(own, signals.KILL);
+    signalRest(own(), signals.KILL);
     ending.killAt = now + restLookMs; // for what was started while we did so
   }
 }

@@ -3,12 +3,7 @@
 // find the pipes as they were. Write ends are open here only while a runsv is forked, so that a
 // relay hears when the last who could write has ended.
 import { signals } from "../core/commands.ts";
-import {
-  forkRetryMs,
-  relayDescriptors,
-  relaysAtOnce,
-  runsvdirDescriptors,
-} from "../core/limits.ts";
+import { forkRetryMs, relaysAtOnce, runsvAtOnce } from "../core/limits.ts";
 import { reason } from "../core/message.ts";
 import type { Format } from "../core/relay.ts";
 import { restartAt } from "../core/scan.ts";
@@ -60,14 +55,12 @@ export function isRelaying({ format }: Relays): boolean {
   return format.log !== "plain";
 }
 
-/** What the limit was; null where limits are not to be had, which only many services would mind. */
-export function raiseDescriptorLimit(relays: Relays): Limit | null {
-  const most = isRelaying(relays) ? relayDescriptors : runsvdirDescriptors;
+/** As many descriptors as there may be: one or more for each service. What the limit was; null
+ * where limits are not to be had, which only many services would mind. */
+export function raiseDescriptorLimit(): Limit | null {
   try {
     const limit = getrlimit("nofile");
-    const { soft, hard } = limit;
-    const wanted = hard === null ? most : Math.min(hard, most);
-    if (soft !== null && soft < wanted) setrlimit("nofile", { soft: wanted });
+    if (limit.soft !== limit.hard) setrlimit("nofile", { soft: limit.hard });
     return limit;
   } catch (error) {
     if (error instanceof SysError) return null;
@@ -77,7 +70,7 @@ export function raiseDescriptorLimit(relays: Relays): Limit | null {
 
 /** How many runsv are forked at a time: the write ends of all of them are open then. */
 export function forkedAtOnce(relays: Relays): number {
-  return isRelaying(relays) ? relaysAtOnce : Number.POSITIVE_INFINITY;
+  return isRelaying(relays) ? relaysAtOnce : runsvAtOnce;
 }
 
 /** Write ends for the runsv of a service, and a relay for it, if it has none; [] where they cannot

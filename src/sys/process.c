@@ -43,7 +43,7 @@ JSValue sys_foreground(ARGS) {
 
 static const sigset_t all_signals = {{-1UL}};
 
-#define FORK_MAX 1000 /* limits.ts: servicesMax */
+#define FORK_MAX 1000 /* limits.ts: runsvAtOnce */
 
 /* --- Titles: what ps, pgrep and pidof show ----------------------------------------------- */
 

@@ -99,6 +99,12 @@ declare const sys: {
    * `milliseconds` (-1: for ever). At most 64. -EINTR is possible. ~fd waits for urgent data
    * instead, which is how /proc/self/mountinfo tells of a mount. */
   poll(fds: readonly number[], milliseconds: number): number[] | number;
+  /** A descriptor that stands for many: it is ready while one of those added to it is. */
+  epoll_create(): number;
+  /** Waits for one more, until it is closed by all who have it. -ENOSPC beyond the user's limit. */
+  epoll_add(epoll: number, fd: number): number;
+  /** Those that are ready now, at most 64; does not wait. */
+  epoll_wait(epoll: number): number[] | number;
   /** Blocks these signals and delivers them to a descriptor; programs started later get them
    * back with their default action, or, with `keeps`, as they were: ignored, or blocked. Once per
    * process. */
@@ -287,6 +293,8 @@ declare const sys: {
   readonly IN_ONLYDIR: number;
   readonly IN_IGNORED: number;
   readonly IN_Q_OVERFLOW: number;
+  readonly IN_DONT_FOLLOW: number;
+  readonly IN_MASK_ADD: number;
   readonly RB_AUTOBOOT: number;
   readonly RB_POWER_OFF: number;
   readonly RB_HALT_SYSTEM: number;

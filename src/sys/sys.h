@@ -136,6 +136,9 @@ JSValue sys_chroot(ARGS);
 
 /* wait.c */
 JSValue sys_poll(ARGS);
+JSValue sys_epoll_create(ARGS);
+JSValue sys_epoll_add(ARGS);
+JSValue sys_epoll_wait(ARGS);
 JSValue sys_kill(ARGS);
 JSValue sys_waitpid(ARGS);
 JSValue sys_pidfd_open(ARGS);

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -77,6 +78,32 @@ JSValue sys_poll(ARGS) {
 		fds[i] = pollfd_of(int_at(ctx, argv[0], i));
 	if (wait_ready(fds, count, int_in(ctx, argv[1])) < 0) return outcome(ctx, -1);
 	return ready_out(ctx, fds, count);
+}
+
+/* epoll_create() -> fd | -errno */
+JSValue sys_epoll_create(ARGS) {
+	UNUSED_ARGS;
+	FAULT("epoll_create", EMFILE);
+	return outcome(ctx, epoll_create1(EPOLL_CLOEXEC));
+}
+
+/* epoll_add(epoll, fd) -> 0 | -errno */
+JSValue sys_epoll_add(ARGS) {
+	UNUSED_ARGS;
+	int fd = int_in(ctx, argv[1]);
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+	return outcome(ctx, epoll_ctl(int_in(ctx, argv[0]), EPOLL_CTL_ADD, fd, &event));
+}
+
+/* epoll_wait(epoll) -> the fds that are ready now | -errno */
+JSValue sys_epoll_wait(ARGS) {
+	UNUSED_ARGS;
+	struct epoll_event events[WAIT_FDS];
+	int count = epoll_wait(int_in(ctx, argv[0]), events, WAIT_FDS, 0);
+	if (count < 0) return outcome(ctx, -1);
+	JSValue ready = JS_NewArray(ctx);
+	for (int i = 0; i < count; i++) push_int(ctx, ready, (uint32_t)i, events[i].data.fd);
+	return ready;
 }
 
 /* One turn: what it answers is an exit code, returned as such, or [milliseconds, ...fds] for the

@@ -1,6 +1,6 @@
 // What the kernel refuses: said once, everything else undisturbed, and tried again.
 import assert from "node:assert/strict";
-import { renameSync } from "node:fs";
+import * as fs from "node:fs";
 import path from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -52,15 +52,28 @@ describe("refusals", { concurrency: true }, () => {
     assert.deepEqual([after.pid, after.since], [before.pid, before.since]);
   });
 
+  test("no fork for many of them: said once for all, and all come when they can", async (t) => {
+    const { scan, services } = newScan(t);
+    const names = ["a", "b", "c"];
+    for (const name of names) fs.symlinkSync(sleeper(services, name), path.join(scan, name));
+    const { tree, disarm } = startFaulty(t, scan, ["fork"]);
+    const said = `runsvdir ${scan}: warning: unable to fork for a and 2 more: temporary failure`;
+    await tree.stderr.waitFor(/fork/);
+    await sleep(5500); // one more attempt in vain
+    assert.equal(tree.stderr.text(), `${said}\n`);
+    disarm("fork");
+    for (const name of names) await isUp(path.join(services, name));
+  });
+
   test("a service whose fork failed, and whose link is gone meanwhile, is forgotten", async (t) => {
     const { scan } = newScan(t);
     const { tree, disarm } = startFaulty(t, scan, ["fork"]);
     const web = sleeper(scan, "web");
     await tree.stderr.waitFor(/unable to fork for web/);
     disarm("fork");
-    renameSync(web, path.join(scan, ".web"));
+    fs.renameSync(web, path.join(scan, ".web"));
     await isUp(sleeper(scan, "later"));
-    renameSync(path.join(scan, ".web"), web);
+    fs.renameSync(path.join(scan, ".web"), web);
     await isUp(web);
     assert.equal(runsvNamed(tree, "web").length, 1);
   });

@@ -131,6 +131,27 @@ test("a chain of links is followed: whichever of them changes is seen", async (t
   assert.equal(tree.stderr.text(), "");
 });
 
+test("a switch through a name that is there for a moment: up at once, not a word", async (t) => {
+  // As `ln -sfn` and `mv -T` do it: the runsv that was started by that name found nothing there.
+  const { scan, services } = newScan(t);
+  const webs = [sleeper(services, "a"), sleeper(services, "b")];
+  const link = path.join(scan, "web");
+  fs.symlinkSync(webs[0] ?? "", link);
+  const tree = startRunsvdir(t, scan);
+  await isUp(webs[0] ?? "");
+  for (let round = 1; round <= 60; round++) {
+    const next = webs[round % 2] ?? "";
+    const began = performance.now();
+    fs.symlinkSync(next, path.join(scan, `Cu${round}`));
+    const until = performance.now() + (round % 12) / 4;
+    while (performance.now() < until); // not a sleep: within what the start of a runsv takes
+    fs.renameSync(path.join(scan, `Cu${round}`), link);
+    await isUp(next);
+    assert.ok(performance.now() - began < 3000, `round ${round}`);
+  }
+  assert.equal(tree.stderr.text(), "");
+});
+
 test("a storm of links that come and go leaves what is there in the end", async (t) => {
   const { scan, services } = newScan(t);
   const tree = startRunsvdir(t, scan);

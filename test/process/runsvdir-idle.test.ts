@@ -5,7 +5,17 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { bin, childrenOf, commandLine, run, start, startRunsvdir, tempDir } from "../harness.ts";
+import { until } from "../../src/client/index.ts";
+import {
+  bin,
+  childrenOf,
+  commandLine,
+  deadlineMs,
+  run,
+  start,
+  startRunsvdir,
+  tempDir,
+} from "../harness.ts";
 import { isUp, newScan, sleeper } from "../tree.ts";
 
 const seconds = Number(process.env.IDLE_SECONDS ?? 3);
@@ -44,7 +54,7 @@ async function callsOf(
 test(`no system call in ${seconds} s: runsvdir, runsv, svlogd of either kind`, async (t) => {
   const skip = await straceMissing(t);
   if (skip !== false) return t.skip(skip);
-  const { dir, scan } = newScan(t);
+  const { scan } = newScan(t);
   const run = `#!/bin/sh\necho one line\nexec sleep 600\n`;
   const script = `#!/bin/sh\nexec ${bin("svlogd")} -tt ./main\n`;
   const services = [
@@ -54,8 +64,7 @@ test(`no system call in ${seconds} s: runsvdir, runsv, svlogd of either kind`, a
     sleeper(scan, "down", { down: "" }),
     sleeper(scan, "rotated", { "run!": run, "log/main/config": "t600\ns1000\nn2\n" }),
   ];
-  // By a relative path: with an absolute one, what others do in /tmp is something that happens.
-  const tree = startRunsvdir(t, "scan", { cwd: dir });
+  const tree = startRunsvdir(t, scan);
   const sleepers: number[] = [];
   for (const service of services) {
     if (!service.endsWith("down")) sleepers.push((await isUp(service)).pid);
@@ -80,17 +89,71 @@ test(`no system call in ${seconds} s: runsvdir, runsv, svlogd of either kind`, a
 test("nor with a log in the title, over a runsv that another one has left", async (t) => {
   const skip = await straceMissing(t);
   if (skip !== false) return t.skip(skip);
-  const { dir, scan } = newScan(t);
+  const { scan } = newScan(t);
   const web = sleeper(scan, "web", { "log/": "" });
   const before = startRunsvdir(t, scan);
   await isUp(web);
   before.signal("SIGKILL");
   await before.waitForExit();
-  const args = ["scan", `log: ${".".repeat(40)}`];
-  const tree = start(t, bin("runsvdir"), { args, cwd: dir, endSignal: "SIGHUP" });
+  const args = [scan, `log: ${".".repeat(40)}`];
+  const tree = start(t, bin("runsvdir"), { args, endSignal: "SIGHUP" });
   await isUp(sleeper(scan, "late"));
   await sleep(1500); // what was just started packs its heap, once
   const late = childrenOf(tree.pid);
   assert.equal(late.length, 1, "web has a runsv");
   assert.equal(await callsOf(t, [tree.pid, ...late], 2000), "");
+});
+
+test("nor while files come and go in the directories above its own", async (t) => {
+  const skip = await straceMissing(t);
+  if (skip !== false) return t.skip(skip);
+  const { dir, scan, services } = newScan(t);
+  fs.mkdirSync(path.join(dir, "real"));
+  fs.renameSync(scan, path.join(dir, "real/scan"));
+  fs.symlinkSync("real/scan", scan);
+  fs.symlinkSync(sleeper(services, "web"), path.join(scan, "web"));
+  const tree = startRunsvdir(t, scan);
+  await isUp(path.join(services, "web"));
+  await sleep(1500);
+  const busy = [path.dirname(dir), dir, path.join(dir, "real")];
+  const work = (): void => {
+    for (const place of busy) {
+      for (let round = 0; round < 20; round++) {
+        const file = path.join(place, `${path.basename(dir)}-${round}`);
+        fs.writeFileSync(file, "");
+        fs.rmSync(file);
+      }
+    }
+  };
+  assert.equal(await callsOf(t, [tree.pid], 500, work), "");
+  // And it is awake still: the link, and the directory that it leads to, are watched.
+  fs.mkdirSync(path.join(dir, "other"));
+  fs.symlinkSync(sleeper(services, "other"), path.join(dir, "other/other"));
+  fs.symlinkSync("other", path.join(dir, "scan.new"));
+  fs.renameSync(path.join(dir, "scan.new"), scan);
+  await isUp(path.join(services, "other"));
+});
+
+test("a wake after the takeover of many looks at none of them", async (t) => {
+  const skip = await straceMissing(t);
+  if (skip !== false) return t.skip(skip);
+  const { scan, services } = newScan(t);
+  const names = Array.from({ length: 80 }, (_, index) => `s${index}`);
+  for (const name of names) {
+    fs.symlinkSync(sleeper(services, name, { down: "" }), path.join(scan, name));
+  }
+  const isDown = async (name: string): Promise<void> => {
+    const down = ({ supervised }: { supervised: boolean }): boolean => supervised;
+    await until(path.join(services, name), down, deadlineMs);
+  };
+  const before = startRunsvdir(t, scan);
+  for (const name of names) await isDown(name);
+  before.signal("SIGKILL");
+  await before.waitForExit();
+  const tree = startRunsvdir(t, scan);
+  await isUp(sleeper(scan, "late"));
+  await sleep(1500);
+  const counted = await callsOf(t, [tree.pid], 300, () => process.kill(tree.pid, "SIGCHLD"));
+  assert.match(counted, /wait4/);
+  assert.doesNotMatch(counted, /open/, counted);
 });

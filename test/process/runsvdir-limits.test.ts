@@ -62,10 +62,11 @@ describe("limits", { concurrency: true, skip }, () => {
       await isUp(path.join(scan, name, "log"));
     }
     const said = tree.stderr.lines();
-    assert.ok(said.length > 0, "something is said");
-    const expected = /unable to create log pipe for s\d+: process cannot open more files$/;
-    for (const line of said) assert.match(line, expected);
-    assert.equal(new Set(said).size, said.length, "each once");
+    assert.equal(said.length, 1, tree.stderr.text());
+    assert.match(
+      said[0] ?? "",
+      /unable to create log pipe for s\d+: process cannot open more files$/,
+    );
     const late = await isUp(sleeper(scan, "late")); // it can still look
     assert.deepEqual(limitOf(late.pid, "Max open files"), ["32", "32"]);
     const gone = path.join(scan, "s3");
@@ -81,7 +82,7 @@ describe("limits", { concurrency: true, skip }, () => {
     const tree = start(t, prlimit, { args, endSignal: "SIGHUP" });
     const { pid } = await isUp(web);
     const logger = await isUp(path.join(web, "log"));
-    assert.deepEqual(limitOf(tree.pid, "Max open files"), ["1024", "4000"]);
+    assert.deepEqual(limitOf(tree.pid, "Max open files"), ["4000", "4000"]);
     for (const one of [pid, logger.pid, await runsvOf(tree, "web")]) {
       assert.deepEqual(limitOf(one, "Max open files"), ["100", "4000"]);
     }
