@@ -1,6 +1,6 @@
 // What runsv keeps of a service and of its logger, and what it tells of them in supervise/.
 import { commandsPerTurn, diskRetryMs } from "../core/limits.ts";
-import { type Level, sentence } from "../core/message.ts";
+import { errnos, type Level, sentence } from "../core/message.ts";
 import { endedEarly } from "../core/service.ts";
 import {
   type Effect,
@@ -12,7 +12,7 @@ import {
 import { encodeComplaint } from "../core/status.ts";
 import type { Millis, Stamp } from "../core/time.ts";
 import type { Ended } from "../sys/loop.ts";
-import { complain, reasonOf, SysError } from "../sys/posix.ts";
+import { complain, isRemoved, reasonOf, SysError } from "../sys/posix.ts";
 import {
   leaveComplaint,
   type News,
@@ -69,6 +69,8 @@ export interface Supervisor {
   readonly honoursEssential: boolean;
   /** Once the logger is retired: when we leave without it, if an essential service has ended. */
   leaveAt: Millis | null;
+  /** That the service directory was removed is said. */
+  isRemovalSaid: boolean;
 }
 
 export function newUnit(isLog: boolean, files: SuperviseFiles): Unit {
@@ -105,6 +107,7 @@ export function newSupervisor(
     owed: [],
     honoursEssential,
     leaveAt: null,
+    isRemovalSaid: false,
   };
 }
 
@@ -166,7 +169,19 @@ export function announce(supervisor: Supervisor, unit: Unit, stamped: boolean): 
     unit.unwrittenUntil = null;
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
+    if (error.errno === errnos.ENOENT && isRemoved()) {
+      tellRemoved(supervisor);
+      unit.unwrittenUntil = null;
+      return;
+    }
     say(supervisor, unit, "warning", error.what, reasonOf(error));
     unit.unwrittenUntil = sys.monotonic() + diskRetryMs;
   }
+}
+
+/** Nobody will read a status there again. */
+function tellRemoved(supervisor: Supervisor): void {
+  if (supervisor.isRemovalSaid) return;
+  supervisor.isRemovalSaid = true;
+  complain(sentence(supervisor.who, "warning", "the service directory was removed"));
 }

@@ -19,7 +19,7 @@ import {
   complain,
   isDirectory,
   kill,
-  pipe,
+  outputPipe,
   Refusal,
   reasonOf,
   reopenForWriting,
@@ -169,7 +169,7 @@ function openLogPipe(who: string, kept: number | null): { read: number; write: n
     complain(sentence(who, "warning", "unable to open the kept log pipe, making another"));
     close(kept);
   }
-  const [read, write] = pipe();
+  const [read, write] = outputPipe();
   return { read, write };
 }
 

@@ -4,13 +4,13 @@ import { forkRetryMs, supervisorRetryMs } from "../core/limits.ts";
 import { errnos, reason } from "../core/message.ts";
 import type { Millis } from "../core/time.ts";
 import type { Outcome } from "../sys/loop.ts";
-import { close, isDirectory, pipe, reasonOf, setrlimit, setsid } from "../sys/posix.ts";
+import { close, isDirectory, reasonOf, setrlimit, setsid } from "../sys/posix.ts";
 import { supervise } from "./runsv.ts";
 import { adopt, isSupervised, leftRunsv } from "./runsvdir-adopt.ts";
 import { honoursEssential } from "./runsvdir-essential.ts";
 import { isGone } from "./runsvdir-list.ts";
 import { warn, well } from "./runsvdir-log.ts";
-import { forkedAtOnce, isRelaying, openOutput, startRelays } from "./runsvdir-relay.ts";
+import { forkedAtOnce, isRelaying, keptPipe, openOutput, startRelays } from "./runsvdir-relay.ts";
 import { type Child, pathOf, type Runsvdir, setDue, setPid } from "./runsvdir-state.ts";
 
 /** What a forked runsv exits with whose name leads to another directory, or nowhere, by then: it
@@ -121,9 +121,7 @@ function preparePipes(state: Runsvdir, child: Child): readonly number[] {
 
 function makeLogPipe(state: Runsvdir, name: string): number {
   try {
-    const [read, write] = pipe();
-    close(write); // runsv opens it through /proc/self/fd
-    return read;
+    return keptPipe(); // runsv opens it through /proc/self/fd
   } catch (error) {
     const isSaid = state.said.has(pipeSubject); // and the limit is the same for all of them
     if (!isSaid) warn(state, pipeSubject, `unable to create log pipe for ${name}`, reasonOf(error));

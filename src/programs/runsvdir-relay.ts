@@ -14,7 +14,7 @@ import {
   getrlimit,
   type Limit,
   open,
-  pipe,
+  outputPipe,
   reasonOf,
   SysError,
   setrlimit,
@@ -120,10 +120,9 @@ function newRelay(relays: Relays, name: string): Relay {
   }
 }
 
-/** The read end of a new pipe. A service that has given up root opens its own /dev/stdout. */
-function keptPipe(): number {
-  const [read, write] = pipe();
-  sys.fchmod(read, 0o622);
+/** The read end of a new pipe. */
+export function keptPipe(): number {
+  const [read, write] = outputPipe();
   close(write);
   return read;
 }

@@ -6,7 +6,7 @@ import { diskRetryMs, processorPatienceMs } from "../core/limits.ts";
 import { errnos, sentence } from "../core/message.ts";
 import type { Millis } from "../core/time.ts";
 import { type Outcome, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
-import { close, complain } from "../sys/posix.ts";
+import { close, complain, isRemoved } from "../sys/posix.ts";
 import { answer } from "./answer.ts";
 import {
   abandonDirectory,
@@ -125,7 +125,9 @@ function turn(logger: Logger, ready: readonly number[]): number | null {
   const now = sys.monotonic();
   startProcessors(logger, now);
   if (logger.leaveAt === null) {
-    if (!isWritten(logger, ready.includes(0), now)) return null;
+    if (!isWritten(logger, ready.includes(0), now)) {
+      return logger.directories.length === 0 ? 111 : null;
+    }
     logger.leaveAt = now + processorPatienceMs;
     startProcessors(logger, sys.monotonic()); // with what was put aside just now
   }
@@ -151,11 +153,32 @@ function isWritten(logger: Logger, inputReady: boolean, now: Millis): boolean {
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
       if (isRoomMade(logger, error)) continue;
+      if (isForGood(error)) {
+        giveUp(logger, error);
+        if (logger.directories.length > 0) continue;
+        return false;
+      }
       if (!(error instanceof Held)) complain(`${who}: pausing: ${error.message}`);
       logger.retryAt = error instanceof Held ? error.until : sys.monotonic() + diskRetryMs;
       return false;
     }
   }
+}
+
+/** A log directory that was removed together with the one that we stand in, as `rm -r` of a service
+ * directory does: nothing of that name can come back. */
+function isForGood({ errno, directory }: Trouble): boolean {
+  return errno === errnos.ENOENT && !directory.startsWith("/") && isRemoved();
+}
+
+/** The other logs go on; without any, what was taken and not written is lost. */
+function giveUp(logger: Logger, { directory, message }: Trouble): void {
+  logger.directories = logger.directories.filter(({ name }) => name !== directory);
+  logger.ready = false;
+  const { from, to } = logger.intake;
+  const isLost = logger.directories.length === 0 && from < to;
+  const why = isLost ? `${to - from} bytes are lost` : "";
+  complain(sentence(who, "warning", `${message}, nor will it be again`, why));
 }
 
 function isRoomMade(logger: Logger, { errno, directory }: Trouble): boolean {

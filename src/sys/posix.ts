@@ -210,6 +210,20 @@ export function pipe(): [number, number] {
   return expected("create", sys.pipe(), "pipe");
 }
 
+/** A pipe for what services write: one that has given up root opens its own /dev/stdout. */
+export function outputPipe(): [number, number] {
+  const ends = pipe();
+  sys.fchmod(ends[0], 0o622);
+  return ends;
+}
+
+/** True where the directory that we work in was removed: nothing can be made there any more, and
+ * nothing comes back. False where /proc does not tell. */
+export function isRemoved(): boolean {
+  const path = sys.readlink("/proc/self/cwd");
+  return typeof path === "string" && path.endsWith(" (deleted)") && statIfThere(path) === null;
+}
+
 /** The write end of a pipe whose read end we have; null where there is no /proc. */
 export function reopenForWriting(readEnd: number): number | null {
   const fd = sys.open(`/proc/self/fd/${readEnd}`, sys.O_WRONLY, 0);
