@@ -1,5 +1,10 @@
 # The images, from source: `docker build .` ends in the executable under all of its names and
 # nothing else, `docker build --target debian .` in a usual image with services.
+#
+# Tags move. For the same bytes each time name the bases by their digests:
+#   docker buildx imagetools inspect docker.io/library/node:22-bookworm-slim   # prints "Digest:"
+#   docker build --build-arg BASE=docker.io/library/node@sha256:... \
+#     --build-arg DEBIAN=docker.io/library/debian@sha256:... .
 ARG BASE=docker.io/library/node:22-bookworm-slim
 ARG DEBIAN=docker.io/library/debian:bookworm-slim
 

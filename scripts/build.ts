@@ -60,19 +60,34 @@ const flavours = {
   },
 } as const satisfies Record<string, Flavour>;
 
-/** SHA-256 of quickjs-core.a per platform directory of @suchipi/quickjs 0.16.1. */
+/** Of all that is used of @suchipi/quickjs 0.16.1, in each platform's directory; there
+ * `LC_ALL=C sha256sum bin/qjsc include/*.h lib/quickjs-core.a | sha256sum` prints it. */
 const engineSums: Record<string, string> = {
-  "x86_64-unknown-linux-static": "865d1d9b6e23191d2bc576269445462fe203045ef595e3a47863c12059bd7bb1",
-  "x86_64-unknown-linux-gnu": "e0ba8866ed481fa1dc9aff668ebda3023f073ef2cc4937c3aac72b96b2b7c136",
+  "x86_64-unknown-linux-static": "fbe4a0603f3051d72f83f13c372cd03f784ccbd73fb70b5272191687493697a1",
+  "x86_64-unknown-linux-gnu": "2aca1716c667f3d16c3dc178958f9111c88165be64929b3ae1e433b82872105b",
   "aarch64-unknown-linux-static":
-    "904b50f1a488699fb1ddd33c1d0e0fac6ca57da819ceed6f1b2e533814052118",
-  "aarch64-unknown-linux-gnu": "f3c26474b1e037b59353722247d99f16eaff6bc423c338464cf974141dc4c1ad",
+    "09be27e7f6112dd02c56d30da9d0ab84ed1782f4c64d89a37a0499d118a51df6",
+  "aarch64-unknown-linux-gnu": "088128730939e9564a44ef4193850321e5ffcced4c25a73031d71ffdbbc9fe09",
 };
 
 const root = path.resolve(import.meta.dirname, "..");
 const sysDirectory = path.join(root, "src/sys");
 const strippedScript = path.join(sysDirectory, "stripped.ld");
 const version = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")).version as string;
+
+function sha256(bytes: string | Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** The sum of the sums of what is used of the engine, as sha256sum(1) prints them. */
+export function engineSum(directory: string): string {
+  const headers = readdirSync(path.join(directory, "include")).filter((name) => /\.h$/.test(name));
+  const names = ["bin/qjsc", ...headers.map((name) => `include/${name}`), "lib/quickjs-core.a"];
+  const lines = names.sort().map((name) => {
+    return `${sha256(readFileSync(path.join(directory, name)))}  ${name}\n`;
+  });
+  return sha256(lines.join(""));
+}
 
 function engineDirectory(libc: "static" | "gnu"): string {
   const architectures: Record<string, string> = { x64: "x86_64", arm64: "aarch64" };
@@ -81,10 +96,10 @@ function engineDirectory(libc: "static" | "gnu"): string {
   const platform = `${architecture}-unknown-linux-${libc}`;
   const found = createRequire(import.meta.url).resolve("@suchipi/quickjs/package.json");
   const directory = path.join(path.dirname(found), "build", platform);
-  const archive = readFileSync(path.join(directory, "lib/quickjs-core.a"));
-  const sum = createHash("sha256").update(archive).digest("hex");
+  const sum = engineSum(directory);
   if (sum !== engineSums[platform]) {
-    throw new Error(`${platform}/lib/quickjs-core.a: SHA-256 is ${sum}, not the pinned one`);
+    const files = "bin/qjsc include/*.h lib/quickjs-core.a";
+    throw new Error(`${directory}: SHA-256 of ${files} is ${sum}, not the pinned one`);
   }
   return directory;
 }
@@ -199,6 +214,9 @@ interface Compiler {
 function compilerOf(flavour: Flavour, engine: string): Compiler {
   const flags = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fno-strict-aliasing"];
   flags.push("-ffunction-sections", "-fdata-sections", "-isystem", path.join(engine, "include"));
+  // No -D_FORTIFY_SOURCE: it is the headers' part, of which musl's have none, and the sanitizers
+  // check the same calls themselves.
+  flags.push("-fstack-protector-strong", "-Wl,-z,relro,-z,now,-z,noexecstack");
   if (flavour.faults) flags.push("-DTRINIT_FAULTS");
   if (!flavour.sanitized) return { command: "musl-gcc", flags: [...flags, "-Os", "-g", "-static"] };
   const sanitizers = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-O1", "-g"];

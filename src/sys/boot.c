@@ -220,11 +220,11 @@ JSValue sys_become(ARGS) {
 	extern char **environ;
 	char **words = strings_in(ctx, argv[0]);
 	if (!words) return JS_EXCEPTION;
-	signal(SIGPIPE, start.sigpipe);
+	unignore_signals();
 	execve("/proc/self/exe", words, environ);
 	execve((const char *)getauxval(AT_EXECFN), words, environ);
 	JSValue result = outcome(ctx, -1);
-	signal(SIGPIPE, SIG_IGN);
+	ignore_signals();
 	give_strings(ctx, words);
 	return result;
 }
@@ -238,10 +238,8 @@ static void start_over(void) {
 }
 
 static void run_shell(void) {
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
+	forget_signals();
+	restore_signals();
 	setsid();
 	int console = open("/dev/console", O_RDWR | O_NOCTTY);
 	for (int fd = 0; console >= 0 && fd < 3; fd++) dup2(console, fd);
@@ -360,5 +358,5 @@ void remember_call(int argc, char **argv) {
 	sigemptyset(&start.mask); /* what is blocked or ignored is the predecessor's doing */
 	if (!is_resumed) return;
 	faulted_at = atol(argv[3]);
-	start.sigpipe = SIG_DFL;
+	forget_signals();
 }

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "sys.h"
@@ -214,8 +213,6 @@ void heap_freeze(void) {
 	tried = 1; /* the engine's blocks are elsewhere */
 #endif
 	if (tried++ || getauxval(AT_PAGESZ) != PAGE) return; /* it gives back larger pages than ours */
-	struct rlimit limit; /* which counts for a memory file, too, and is enforced by a signal */
-	if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur < ARENA) return;
 	int fd = memfd_create("trinit-heap", MFD_CLOEXEC);
 	if (fd < 0) return; /* nothing is lost but memory */
 	if (ftruncate(fd, ARENA) == 0 && write_pages(fd, 0, gap_begin()) == 0 &&

@@ -1,12 +1,14 @@
 /* Starts the engine, picks the program by the name it was called with, or that of a link on the
  * way from there, loads the bytecode of its family and calls its main(argv). Nothing here decides
  * anything else. */
+#include <elf.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -61,10 +63,22 @@ static void hold_standard_fds(void) {
 	}
 }
 
+#ifndef TRINIT_ASAN
+/* Tables of pointers that nobody changes any more, which a dynamic linker would protect. */
+static void protect_tables(void) {
+	const Elf64_Phdr *at = (const Elf64_Phdr *)getauxval(AT_PHDR);
+	uintptr_t page = getauxval(AT_PAGESZ);
+	for (size_t left = at ? getauxval(AT_PHNUM) : 0; left > 0; left--, at++) {
+		if (at->p_type != PT_GNU_RELRO) continue;
+		uintptr_t from = at->p_vaddr & -page, to = (at->p_vaddr + at->p_memsz) & -page;
+		if (to > from) mprotect((void *)from, to - from, PROT_READ);
+	}
+}
+#endif
+
 /* argv and the environment lie behind each other; a title may use what argv has. */
 static void remember_start(int argc, char **argv) {
-	kernel_sigmask(NULL, &start.mask);
-	start.sigpipe = signal(SIGPIPE, SIG_IGN); /* a closed stderr must not end a supervisor */
+	remember_signals();
 	if (getpid() == 1) block_signals();
 	if (argc < 1) return;
 	start.title = argv[0];
@@ -140,6 +154,9 @@ static const struct applet *choose(const char *word, const struct applet *called
 }
 
 int main(int argc, char **argv) {
+#ifndef TRINIT_ASAN
+	protect_tables();
+#endif
 	const char *name = argc > 0 ? base_name(argv[0]) : "trinit";
 	const struct applet *called = find_applet(name);
 	if (!called) called = follow_links((const char *)getauxval(AT_EXECFN));

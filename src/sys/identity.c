@@ -191,7 +191,7 @@ static const char *exec_limited(struct exec *exec) {
 	}
 	error = errno;
 	while (set-- > 0) setrlimit(exec->limits[set].resource, &exec->limits[set].before);
-	signal(SIGPIPE, SIG_IGN);
+	ignore_signals();
 	kernel_sigmask(&mask, NULL);
 	errno = error;
 	return failed;

@@ -338,7 +338,6 @@ static int spawn_child(void *data) {
 		setpgid(0, 0); /* cannot fail: a child leads no session */
 		hand_terminal(spawn->group, getpid());
 	}
-	restore_signals();
 	spawn->failed = "dup2";
 	for (int i = 0; i < spawn->fd_count; i++) { /* out of the way of the targets first */
 		int fd = spawn->fds[i];
@@ -355,6 +354,7 @@ static int spawn_child(void *data) {
 	 * has to outlive that. */
 	if (spawn->tty && ioctl(0, TIOCSCTTY, *spawn->tty == 't') == 0) signal(SIGHUP, SIG_IGN);
 	if (spawn->birth) (void)write_birth(spawn->birth, 0);
+	restore_signals();
 	spawn->failed = "chdir";
 	if (spawn->cwd && chdir(spawn->cwd) < 0) goto failed;
 	spawn->failed = "execve";

@@ -11,9 +11,9 @@
 
 /* The state this process was started in, before the engine touched it. */
 struct start {
-	sigset_t mask;        /* signals blocked by whoever started us */
-	void (*sigpipe)(int); /* what SIGPIPE did */
-	char *title;          /* the memory of argv, which ps reads */
+	sigset_t mask;            /* signals blocked by whoever started us */
+	void (*on_write[2])(int); /* what PIPE and XFSZ did */
+	char *title;              /* the memory of argv, which ps reads */
 	size_t title_size;
 };
 extern struct start start;
@@ -62,7 +62,15 @@ void push_int(JSContext *ctx, JSValueConst array, uint32_t index, int64_t number
 uint8_t *buffer_in(JSContext *ctx, JSValueConst value, size_t *size);
 uint8_t *range_in(ARGS, size_t *size);
 
-/* wait.c: signals as they were before us: nothing that we block, catch or ignore is left to a
+/* wait.c: a write to a closed pipe, or beyond the limit of a file's size, is an error and ends
+ * nobody: PIPE and XFSZ are ignored, or do again what they did before us. */
+void ignore_signals(void);
+void unignore_signals(void);
+/* The same at the start, with what signals were like before; which is forgotten where that is the
+ * doing of our predecessor in this process. */
+void remember_signals(void);
+void forget_signals(void);
+/* Signals as they were before us: nothing that we block, catch or ignore is left to a
  * program that we start. Async-signal-safe. */
 void restore_signals(void);
 /* The mask with all 64 signals, as the kernel has it: libc hides those that are its own. */

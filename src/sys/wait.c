@@ -153,10 +153,32 @@ int run_program(JSContext *ctx, JSValue result, const char *name) {
 
 sigset_t handled;
 
+static const int on_write[] = {SIGPIPE, SIGXFSZ};
+#define ON_WRITE (sizeof on_write / sizeof *on_write)
+
+void ignore_signals(void) {
+	for (size_t i = 0; i < ON_WRITE; i++) signal(on_write[i], SIG_IGN);
+}
+
+void remember_signals(void) {
+	kernel_sigmask(NULL, &start.mask);
+	for (size_t i = 0; i < ON_WRITE; i++) start.on_write[i] = signal(on_write[i], SIG_IGN);
+}
+
+void forget_signals(void) {
+	sigemptyset(&start.mask);
+	for (size_t i = 0; i < ON_WRITE; i++) start.on_write[i] = SIG_DFL;
+}
+
+void unignore_signals(void) {
+	ignore_signals(); /* drops what a write of ours has left pending while signals were blocked */
+	for (size_t i = 0; i < ON_WRITE; i++) signal(on_write[i], start.on_write[i]);
+}
+
 void restore_signals(void) {
 	sigset_t mask = start.mask;
 	SIGNAL_BITS(&mask) &= ~SIGNAL_BITS(&handled);
-	signal(SIGPIPE, start.sigpipe);
+	unignore_signals();
 	kernel_sigmask(&mask, NULL);
 }
 
@@ -239,7 +261,8 @@ JSValue sys_readsignals(ARGS) {
 	for (size_t i = 0; size > 0 && i < (size_t)size / sizeof *infos; i++) {
 		int number = (int)infos[i].ssi_signo;
 		int typed = tells && number == SIGINT && infos[i].ssi_code == SI_KERNEL;
-		if (number != SIGPIPE || infos[i].ssi_pid != own)
+		int is_write = number == SIGPIPE || number == SIGXFSZ;
+		if (!is_write || infos[i].ssi_pid != own)
 			push_int(ctx, numbers, used++, typed ? -number : number);
 	}
 	return numbers;
