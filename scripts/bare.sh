@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds the committed tree on a bare Debian 12, and starts it: a minimal system made by
 # debootstrap, this machine's Node.js and npm, and nothing else. Started by .ci/run, as root; shows
-# that scripts/setup.sh forgets nothing. The bare system is made once and kept in cache/.
+# that scripts/setup.sh forgets nothing. The bare system is made once and kept in cache/. Then, with
+# the tiers of tests that are its arguments, scripts/peers.sh.
 set -eu
 
 tree=$(cd "$(dirname "$0")/.." && pwd)
@@ -57,6 +58,7 @@ inside() {
 	mount --rbind "$root" "$root"
 	mount --bind "$1" "$root/npm-cache" # only spares the downloads
 	mount -t proc proc "$root/proc"
+	mount -t sysfs sysfs "$root/sys"
 	mount -t devpts devpts "$root/dev/pts"
 	node_bin=$(dirname "$(readlink -f "$(command -v node)")")
 	# Not a chroot: who enters one of the namespaces that are made there finds this root, too.
@@ -64,7 +66,7 @@ inside() {
 	cd "$root"
 	pivot_root . old
 	env -i CI=true HOME="$HOME" PATH="$node_bin:/usr/sbin:/usr/bin:/sbin:/bin" \
-		npm_config_cache=/npm-cache \
+		npm_config_cache=/npm-cache TRINIT_BARE=1 \
 		${NODE_EXTRA_CA_CERTS:+NODE_EXTRA_CA_CERTS="$NODE_EXTRA_CA_CERTS"} \
 		${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
 		chroot . /bin/sh -euc "umount -l /old; $2"
@@ -107,4 +109,6 @@ unshare --mount --propagation private --pid --fork --kill-child \
 	done
 	kill $start
 	wait $start || { echo "npm start exits $?"; cat start.log; exit 1; }
+	rm start.log
+	[ -z "'"$*"'" ] || sh scripts/peers.sh '"$*"'
 ' </dev/null

@@ -2,12 +2,18 @@
 // with those of the tree itself, and of test/process; `tsx scripts/test.ts test/core/args.test.ts`
 // one file. With TRINIT_BIN=dist/asan/bin the processes under test are another build's, which is
 // not made here; the tier shell, which is about stages/, sv/ and completions, has no need of it.
-import { existsSync, readdirSync } from "node:fs";
+// Whatever a run does, the machine's own services and stages are as they were: it is looked at.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { finished } from "node:stream/promises";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
+import { changesOf, inOwnPlaces, isRoot, lookAtHost, usedByRuns } from "../test/places.ts";
 import { buildFlavour } from "./build.ts";
+import { Counts } from "./counts.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
 /** As many files at a time; each has one process, and those that it tests. */
@@ -16,9 +22,8 @@ const concurrency = 4;
 const concurrencyOfWorlds = 2;
 /** Tiers whose files have a world of their own, each. */
 const worlds = ["vm", "container"];
-/** A shared machine may be slow for a moment: in CI as many failed files get a second run, by
- * themselves. What failed once is said, and its cause is to be found. */
-const retriedMax = 2;
+/** In the environment of a run that has places of its own. */
+const isApart = "TRINIT_TEST_APART";
 /** One file's time: what hangs is to be named, not to hang everything. */
 const fileTimeoutMs = 240_000 + 2000 * Number(process.env.FUZZ_SECONDS ?? 0);
 
@@ -34,32 +39,16 @@ function filesOf(argument: string): string[] {
   return testsIn(directory);
 }
 
-interface Counts {
-  passed: number;
-  failed: number;
-  /** The files that something failed in. */
-  readonly failedFiles: Set<string>;
-}
-
 /** Runs the files; a file that holds no test counts as failed. */
 async function runFiles(files: readonly string[], isWorld: boolean): Promise<Counts> {
-  const counts: Counts = { passed: 0, failed: 0, failedFiles: new Set() };
+  const counts = new Counts();
   const events = run({
     files: [...files],
     concurrency: isWorld ? concurrencyOfWorlds : concurrency,
     timeout: fileTimeoutMs,
   });
-  events.on("test:fail", ({ file, name }) => {
-    counts.failed++;
-    counts.failedFiles.add(file ?? name);
-  });
-  events.on("test:pass", ({ name, file }) => {
-    if (file !== undefined && path.resolve(name) === file) {
-      counts.failed++;
-      counts.failedFiles.add(file);
-      process.stderr.write(`${path.relative(root, file)}: no test in it\n`);
-    } else counts.passed++;
-  });
+  events.on("test:fail", (event) => counts.fail(event));
+  events.on("test:pass", (event) => counts.pass(event));
   const report = events.compose(new spec());
   report.pipe(process.stdout, { end: false });
   await finished(report);
@@ -72,6 +61,31 @@ async function prepareWorld(tier: string): Promise<void> {
   await prepare((text: string) => process.stderr.write(`test: ${text}\n`));
 }
 
+/** Runs the files here, and says how many tests there were; an exit code. */
+async function runHere(files: readonly string[], isWorld: boolean): Promise<number> {
+  const started = performance.now();
+  const counts = await runFiles(files, isWorld);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  process.stdout.write(`${counts.summary()}, in ${seconds} s\n`);
+  return counts.failed === 0 && counts.passed > 0 ? 0 : 1;
+}
+
+/** The same in a mount namespace, where what the tests leave is seen by nobody. As a user there is
+ * none, and need not be: a user cannot harm what is not theirs. */
+async function runApart(): Promise<number> {
+  const base = mkdtempSync(path.join(os.tmpdir(), "trinit-test-"));
+  const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  const [file, args] = inOwnPlaces(base, usedByRuns(), again);
+  const env = { ...process.env, [isApart]: "1", TMPDIR: "/tmp" };
+  const child = spawn(file, args, { env, stdio: "inherit" });
+  for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => void child.kill(signal));
+  }
+  const [code] = await once(child, "exit");
+  rmSync(base, { recursive: true, force: true, maxRetries: 3 });
+  return code ?? 1;
+}
+
 async function main(): Promise<number> {
   const asked = process.argv.slice(2);
   const ofTree = asked.includes("core") ? testsIn("test") : [];
@@ -80,23 +94,19 @@ async function main(): Promise<number> {
     process.stderr.write("test: no tests found\n");
     return 1;
   }
-  await buildFlavour("release", false);
-  await buildFlavour("faults", false);
   const tiers = new Set(files.map((file) => path.basename(path.dirname(file))));
   const found = worlds.filter((tier) => tiers.has(tier));
+  if (process.env[isApart] !== undefined) return runHere(files, false);
+  await buildFlavour("release", false);
+  await buildFlavour("faults", false);
   for (const tier of found) await prepareWorld(tier);
-  const started = performance.now();
-  let { passed, failed, failedFiles } = await runFiles(files, found.length > 0);
-  if (failed > 0 && failedFiles.size <= retriedMax && process.env.CI !== undefined) {
-    const names = [...failedFiles].map((file) => path.relative(root, file)).join(" ");
-    process.stdout.write(`FAILED ONCE, a bug in the test or in trinit: ${names}; again, alone\n`);
-    const again = await runFiles([...failedFiles], found.length > 0);
-    failed = again.failed;
-    if (again.passed === 0) failed++;
-  }
-  const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  process.stdout.write(`${passed} passed, ${failed} failed, in ${seconds} s\n`);
-  return failed === 0 && passed > 0 ? 0 : 1;
+  const before = lookAtHost();
+  const isWorld = found.length > 0;
+  const code = isWorld || !isRoot ? await runHere(files, isWorld) : await runApart();
+  const changes = changesOf(before, lookAtHost());
+  if (changes.length === 0) return code;
+  process.stderr.write(`test: this run has changed the machine:\n${changes.join("\n")}\n`);
+  return 1;
 }
 
 process.exit(await main());

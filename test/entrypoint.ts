@@ -3,21 +3,27 @@
 import path from "node:path";
 import type { TestContext } from "node:test";
 import { execaSync } from "execa";
-import { bin, childrenOf, eventually, type Program, root, start, tempDir } from "./harness.ts";
+import {
+  bin,
+  childrenOf,
+  eventually,
+  type Program,
+  root,
+  start,
+  tempDir,
+  tempParent,
+} from "./harness.ts";
+import { inOwnPlaces } from "./places.ts";
 
 /** Process 1 of a namespace, or one of many. */
 export type Place = "first" | "other";
 
-const isRoot = process.geteuid?.() === 0;
-const unshare = [
-  "unshare",
-  ...(isRoot ? [] : ["--user", "--map-root-user"]),
-  ...["--pid", "--fork", "--kill-child"],
-];
-
 /** The words in front of options and command. */
-export function wordsOf(place: Place): readonly string[] {
-  return place === "first" ? [...unshare, bin("trinit")] : [bin("trinit"), "entrypoint"];
+export function wordsOf(t: TestContext, place: Place): readonly string[] {
+  if (place === "other") return [bin("trinit"), "entrypoint"];
+  const apart = ["--pid", "--fork", "--kill-child"];
+  const [unshare, words] = inOwnPlaces(tempDir(t), [tempParent()], [bin("trinit")], apart);
+  return [unshare, ...words];
 }
 
 export interface Started extends Program {
@@ -31,9 +37,8 @@ export async function startEntrypoint(
   place: Place,
   args: readonly string[],
 ): Promise<Started> {
-  const [program = "", ...words] = [...wordsOf(place), ...args];
-  const file = place === "first" ? "/usr/bin/unshare" : program;
-  const started = start(t, file, { args: words, endSignal: "SIGKILL" });
+  const [program = "", ...words] = [...wordsOf(t, place), ...args];
+  const started = start(t, program, { args: words, endSignal: "SIGKILL" });
   const pid = place === "first" ? await firstBelow(started.pid) : started.pid;
   return { ...started, pid, send: (number) => process.kill(pid, number) };
 }

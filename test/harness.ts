@@ -83,9 +83,20 @@ function checkSanitizers(stderr: string): void {
   }
 }
 
+let parentMade = "";
+
+/** Where the directories of all tests of this file are: the one that a /tmp of its own needs. */
+export function tempParent(): string {
+  if (parentMade !== "") return parentMade;
+  parentMade = fs.mkdtempSync(path.join(os.tmpdir(), "trinit-"));
+  fs.chmodSync(parentMade, 0o711);
+  process.once("exit", () => fs.rmSync(parentMade, { recursive: true, force: true }));
+  return parentMade;
+}
+
 /** A directory of this test's own, removed after it. */
 export function tempDir(t: TestContext): string {
-  const directory = fs.mkdtempSync(path.join(os.tmpdir(), "trinit-"));
+  const directory = fs.mkdtempSync(path.join(tempParent(), "test-"));
   scopeOf(t).directories.push(directory);
   return directory;
 }

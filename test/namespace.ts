@@ -1,6 +1,6 @@
-// A private world for process 1: PID, mount, network, host name and IPC namespaces, /etc and /run
-// of its own. Its files are a directory of the test's, so that what is in /etc/service there can
-// be watched from outside.
+// A private world for process 1: PID, mount, network, host name and IPC namespaces; /etc, /run,
+// /tmp and /var/log of its own. Its files are a directory of the test's, so that what is in
+// /etc/service there can be watched from outside.
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import path from "node:path";
@@ -22,21 +22,27 @@ import {
   serviceDir,
   start,
   tempDir,
+  tempParent,
 } from "./harness.ts";
+import { inOwnPlaces, isRoot } from "./places.ts";
 
-const isRoot = process.geteuid?.() === 0;
-/** A world for a process 1, for unshare(1). */
-export const unshareArgs = [
-  ...(isRoot ? [] : ["--user", "--map-root-user"]),
-  ...["--pid", "--mount", "--net", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc"],
-];
+const apart = ["--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc"];
+
+/** unshare(1) with a world for this command as process 1, and its arguments. */
+export function worldOf(t: TestContext, command: readonly string[]): [string, string[]] {
+  return inOwnPlaces(tempDir(t), [tempParent()], command, apart);
+}
+
 const nsenterArgs = [
   ...(isRoot ? [] : ["--user", "--preserve-credentials"]),
   ...["--pid", "--mount", "--net", "--uts", "--ipc"],
 ];
 
 function whyNot(): string | false {
-  const { error, stderr, status } = spawnSync("unshare", [...unshareArgs, "true"]);
+  const { error, stderr, status } = spawnSync("unshare", [
+    ...(isRoot ? [] : ["--user", "--map-root-user"]),
+    ...["--mount", ...apart, "true"],
+  ]);
   if (error === undefined && status === 0) return false;
   if (process.env.CI !== undefined) return false; // there it has to work
   return `no namespaces, type: sudo npm test (${error?.message ?? String(stderr).trim()})`;
@@ -94,7 +100,6 @@ export interface Namespace extends Program {
 const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const setUp = `
   mount --bind "$1/etc" /etc
-  mount --bind "$1/run" /run
   mount --bind "$1/sbin" /usr/local/sbin
   if [ -e "$1/console" ]; then
     for node in null zero full random urandom tty; do
@@ -192,8 +197,10 @@ export async function startNamespace(
   const ownConsole = options.console === true ? openConsole(t, base) : null;
   const env = { PATH: searchPath, ...options.env };
   const prepare = options.prepare ?? "";
-  const unshare = start(t, "/usr/bin/unshare", {
-    args: [...unshareArgs, "--", "/bin/sh", "-ec", setUp, "sh", base, prepare, ...options.pid1],
+  const command = ["/bin/sh", "-ec", setUp, "sh", base, prepare, ...options.pid1];
+  const [unshared, args] = inOwnPlaces(base, [tempParent()], command, apart);
+  const unshare = start(t, unshared, {
+    args,
     endSignal: "SIGKILL", // which its child gets, too
     env,
   });

@@ -54,12 +54,15 @@ const etc: Files = {
   "etc/modules": `${modules.join("\n")}\n`,
   // Tells the shell how large the terminal is from which it is used.
   "etc/service/winsize/run!": `#!/bin/sh
-# What the outside writes to the second line is the size of the terminal on the first.
+# What the outside writes to the second line is the size of the terminal on the first. It is asked
+# for: what was written before this reads is lost.
 set -eu
-stty -F /dev/ttyS1 raw -echo
+exec 3<>/dev/ttyS1
+stty raw -echo <&3
+echo size >&3
 while read -r rows columns; do
 	stty -F /dev/ttyS0 rows "$rows" cols "$columns"
-done </dev/ttyS1
+done <&3
 `,
 };
 

@@ -75,7 +75,8 @@ function qemuArguments(options: MachineOptions, directory: string): string[] {
   const { saved, consoles = ["tty0", "ttyS0"] } = options;
   // no_timer_check: on a host that is busy the kernel's look at its timer may be too early, and
   // that is a panic.
-  const kernelWords = ["panic=-1", "no_timer_check", "quiet", append];
+  // net.ifnames=0: udev leaves the network card its name, which is eth0 without udev, too.
+  const kernelWords = ["panic=-1", "no_timer_check", "net.ifnames=0", "quiet", append];
   const words = [...consoles.map((name) => `console=${name}`), ...kernelWords];
   const snapshot = saved === undefined ? "off" : "on";
   const drives = disks.flatMap((disk) => [
@@ -151,7 +152,13 @@ export class Machine implements AsyncDisposable {
       await this.#send(socket, "qmp_capabilities", {});
       return socket;
     });
-    this.#size = connected(size);
+    this.#size = connected(size).then((socket) => {
+      const tell = () => socket.write(`${this.#pty.rows} ${this.#pty.cols}\n`);
+      const lines = createInterface(socket);
+      lines.on("line", (line) => line.trim() === "size" && tell());
+      lines.on("error", () => {}); // the socket's
+      return socket;
+    });
     pty.onData((text) => this.console.add(text));
     this.ended = new Promise((resolve) => {
       pty.onExit(() => {

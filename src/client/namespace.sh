@@ -9,7 +9,7 @@ set -eu
 # real PATH: where a path of the host will be.
 real() {
 	case $1 in
-	/dev/* | /etc/* | /run/*)
+	/dev/* | /etc/* | /run/* | /tmp/*)
 		rest=${1#/*/}
 		echo "${1%"$rest"}.real/$rest"
 		;;
@@ -38,12 +38,12 @@ refill() {
 	for entry in .real/* .real/.[!.]*; do
 		[ ! -L "$entry" ] || set -- "$@" "$entry"
 	done
-	[ $# -eq 0 ] || cp -P "$@" .
+	[ $# -eq 0 ] || printf '%s\0' "$@" | xargs -0 cp -Pt .
 	set --
 	for entry in .real/* .real/.[!.]*; do
 		[ -L "$entry" ] || [ ! -e "$entry" ] || set -- "$@" "$entry"
 	done
-	[ $# -eq 0 ] || ln -s "$@" .
+	[ $# -eq 0 ] || printf '%s\0' "$@" | xargs -0 ln -st .
 	cd /
 }
 
@@ -53,8 +53,11 @@ mount -nt proc proc /proc
 
 replace /etc /run
 replace /dev /run
+replace /tmp /run
 refill /etc
 refill /dev
+refill /tmp
+chmod 1777 /tmp
 
 # A stage sets a PATH of its own: the programs are installed in here, before the host's.
 if [ -d /usr/local/sbin ]; then

@@ -28,7 +28,8 @@ export interface TreeOptions {
   /**
    * "root": new PID, mount and host name namespaces, which needs root. "user": the same in an
    * unprivileged user namespace. In both, /etc/service, /etc/runit, /run and /dev/console are the
-   * tree's own and the programs are in /usr/local/sbin; all else is the host's. "none": a runsvdir
+   * tree's own, what it makes in /tmp is seen by it alone, and the programs are in /usr/local/sbin;
+   * all else is the host's. "none": a runsvdir
    * among all other processes. "auto", the default: the first of them that the kernel allows.
    */
   readonly isolation?: Isolation | "auto";

@@ -31,7 +31,7 @@ async function wrongOnes(
 ): Promise<string> {
   const parts = Array.from({ length: loops }, async (_, part) => {
     const own = numbers.filter((_, at) => at % loops === part).join(" ");
-    const args = ["-c", loop, "sh", own, `${more}`, script, ...wordsOf(place)];
+    const args = ["-c", loop, "sh", own, `${more}`, script, ...wordsOf(t, place)];
     const { stdout, stderr } = await run(t, "/bin/sh", args, { milliseconds: 60_000 });
     return stdout + stderr;
   });

@@ -9,7 +9,7 @@ import { execaSync } from "execa";
 import { control, until } from "../../src/client/index.ts";
 import { restContainerSeconds } from "../../src/core/limits.ts";
 import { bin, deadlineMs, root, serviceDir, tempDir, waitForFile } from "../harness.ts";
-import { inNamespaces, type Namespace, startNamespace, unshareArgs } from "../namespace.ts";
+import { inNamespaces, type Namespace, startNamespace, worldOf } from "../namespace.ts";
 import { waitForRecord } from "../record.ts";
 import { openTerminal } from "../terminal.ts";
 import { isUp, runsvOf } from "../tree.ts";
@@ -83,7 +83,7 @@ describe("runsvdir as process 1", { concurrency: 2, ...inNamespaces }, () => {
     const directory = tempDir(t);
     const dir = serviceDir(directory, "deaf", { "run!": deaf });
     const runsvdir = [bin("runsvdir"), "-P", directory];
-    const terminal = openTerminal(t, "unshare", [...unshareArgs, ...runsvdir]);
+    const terminal = openTerminal(t, ...worldOf(t, runsvdir));
     await waitForFile(path.join(dir, "ready"));
     terminal.type("\x03");
     await waitForRecord(dir, (lines) => lines.includes("TERM"));

@@ -284,7 +284,8 @@ boot() {
 	mkfifo console
 	cat <>console >>said 2>&1 &
 	# shellcheck disable=SC2016
-	bg unshare --mount --pid --net --uts --ipc --fork --kill-child --mount-proc sh -ec '
+	bg unshare --mount --pid --net --uts --ipc --fork --kill-child --mount-proc \
+		sh "${PRELUDE%/*/*}/places.sh" "$PWD/.own" "${PWD%/*}" -- sh -ec '
 		mount --bind etc /etc
 		mount --bind run /run
 		[ ! -e /dev/console ] || mount --bind console /dev/console

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { signalsProgram, startEntrypoint, wordsOf } from "../entrypoint.ts";
+import { signalsProgram, startEntrypoint } from "../entrypoint.ts";
 import { bin, childrenOf, eventually, isAlive, kill, run, start, tempDir } from "../harness.ts";
 
-const words = wordsOf("other");
+const words = [bin("trinit"), "entrypoint"];
 const isRoot = process.geteuid?.() === 0;
 
 /** For `sh -c`, followed by the executable and what follows `entrypoint`: after some commands. */

@@ -6,7 +6,7 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { linkedNames, subcommands } from "../../src/applets.ts";
 import { bin, root, run, serviceDir, tempDir } from "../harness.ts";
-import { inNamespaces, unshareArgs } from "../namespace.ts";
+import { inNamespaces, worldOf } from "../namespace.ts";
 
 const { version } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"));
 
@@ -95,13 +95,13 @@ async function askAll(
     const called = `${bin(name)} ${words} >/tmp/out 2>/tmp/err; echo $?`;
     return `${called}; cat /tmp/out; echo; cat /tmp/err; echo`;
   });
-  const script = `for place in etc run var tmp; do mount -t tmpfs tmpfs /$place; done
+  const script = `for place in etc run var; do mount -t tmpfs tmpfs /$place; done
     mkdir /etc/runit /run/runit /var/run /var/log; : >/var/log/wtmp; : >/var/run/utmp
     trap 'echo woken >>/run/woken' CONT TERM INT USR1 USR2
     ${calls.join("\necho ----\n")}
     echo ----; sleep 0.1
     find /etc /run /var -type f -size +0 -o -name stopit -o -name reboot`;
-  const { stdout } = await run(t, "unshare", [...unshareArgs, "sh", "-c", script]);
+  const { stdout } = await run(t, ...worldOf(t, ["sh", "-c", script]));
   const parts = stdout.split("----\n");
   const effects = parts.pop() ?? "";
   const answers = parts.map((part) => {

@@ -25,7 +25,7 @@ const hasRoute = "ip route | grep -o 'default via 10.0.2.2 dev eth0'";
 
 for (const [what, options] of [
   ["a busybox system", {}],
-  ["Debian", { disk: true, append: "net.ifnames=0" }],
+  ["Debian", { disk: true }],
 ] as const satisfies readonly (readonly [string, TestMachine])[]) {
   test(`${what} has its address while there is a link`, inMachine, async (t) => {
     const machine = await boot(t, { ...options, services, files });

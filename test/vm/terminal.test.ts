@@ -56,6 +56,9 @@ test("Ctrl-C, letters and the window's size reach the guest", inMachine, async (
   terminal.write("\u00fc\u20ac\n");
   await shown.waitFor(/^6$/m, waitMs);
   await shown.waitFor(/ready:/, waitMs);
+  terminal.write("sh -c 'until stty size | grep -q 90; do sleep 0.1; done; stty size'\n");
+  await shown.waitFor(/^30 90$/m, waitMs); // what it has been from the start
+  await shown.waitFor(/ready:/, waitMs);
   terminal.write("sh -c 'while :; do stty size; sleep 0.1; done'\n");
   terminal.resize(101, 41);
   await shown.waitFor(/^41 101$/m, waitMs);
