@@ -71,6 +71,8 @@ async function endScope(scope: Scope): Promise<void> {
   await Promise.race([Promise.all(ended), sleep(graceMs, null, { ref: false })]);
   await killAll(scope);
   for (const directory of scope.directories) {
+    // Parts of it may be another user's, who is not to lead this elsewhere by a link.
+    if (fs.existsSync(directory)) fs.chmodSync(directory, 0o700);
     fs.rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
   }
   for (const program of scope.programs) checkSanitizers(program.stderr.text());

@@ -1,7 +1,7 @@
 // One look at a service, and one word to it: supervise/status, supervise/ok and
 // supervise/control, as FIFOs and files that any runsv keeps.
-import { constants, existsSync, readFileSync } from "node:fs";
-import { open, readFile, stat } from "node:fs/promises";
+import * as fs from "node:fs";
+import { stat } from "node:fs/promises";
 import { commands, type Letter } from "../core/commands.ts";
 import { decodeEnds, decodeStatus, type State } from "../core/status.ts";
 import type { Stamp } from "../core/time.ts";
@@ -34,8 +34,6 @@ export interface ServiceStatus {
 /** What a service can be told, in the words that `sv` has: "up", "down", "once", ... */
 export type Verb = (typeof commands)[Letter]["verb"];
 
-const writeNow = constants.O_WRONLY | constants.O_NONBLOCK;
-
 /** A path under a service directory, in bytes where the directory is. */
 export function under(dir: ServiceDir, name: string): ServiceDir {
   return typeof dir === "string" ? `${dir}/${name}` : Buffer.concat([dir, Buffer.from(`/${name}`)]);
@@ -43,6 +41,29 @@ export function under(dir: ServiceDir, name: string): ServiceDir {
 
 function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+/** What has to be in supervise/. */
+function isNode(there: fs.Stats): boolean {
+  return (there.isFIFO() || there.isFile()) && there.nlink < 2;
+}
+
+/** Uses a descriptor of a FIFO or a file in supervise/, which may be another user's: no link is
+ * followed, and no device opened. Nothing of it waits. */
+function use<T>(dir: ServiceDir, name: string, flags: number, action: (fd: number) => T): T {
+  const file = under(dir, `supervise/${name}`);
+  const { O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+  const fd = isNode(fs.lstatSync(file)) ? fs.openSync(file, flags | O_NONBLOCK | O_NOFOLLOW) : null;
+  try {
+    if (fd !== null && isNode(fs.fstatSync(fd))) return action(fd);
+    const what = `supervise/${name} in ${quoted(dir)}`;
+    throw new ServiceError(
+      "no-permission",
+      `${what} is neither a fifo nor a plain file of one name`,
+    );
+  } finally {
+    if (fd !== null) fs.closeSync(fd);
+  }
 }
 
 /** The error as a ServiceError, where it is one of those. */
@@ -72,10 +93,9 @@ async function isDirectory(path: ServiceDir): Promise<boolean> {
 }
 
 /** True while a runsv reads supervise/ok. */
-async function isSupervised(dir: ServiceDir): Promise<boolean> {
+function isSupervised(dir: ServiceDir): boolean {
   try {
-    await (await open(under(dir, "supervise/ok"), writeNow)).close();
-    return true;
+    return use(dir, "ok", fs.constants.O_WRONLY, () => true);
   } catch (error) {
     const code = codeOf(error);
     if (code === "ENXIO" || code === "ENOENT") return false;
@@ -83,11 +103,15 @@ async function isSupervised(dir: ServiceDir): Promise<boolean> {
   }
 }
 
-function readIfThere(file: ServiceDir): string {
+function read(dir: ServiceDir, name: string): string {
+  return use(dir, name, fs.constants.O_RDONLY, (fd) => fs.readFileSync(fd, "latin1"));
+}
+
+function readIfThere(dir: ServiceDir, name: string): string {
   try {
-    return existsSync(file) ? readFileSync(file, "latin1") : "";
+    return read(dir, name);
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return ""; // since then
+    if (codeOf(error) === "ENOENT") return "";
     throw error;
   }
 }
@@ -95,7 +119,7 @@ function readIfThere(file: ServiceDir): string {
 /** What supervise/exit tells; nothing before the first end of ./run. Read at once: a turn of the
  * event loop more would be most of what status() takes. */
 function endsOf(dir: ServiceDir): Pick<ServiceStatus, "exit" | "restarts"> {
-  const ends = decodeEnds(readIfThere(under(dir, "supervise/exit")));
+  const ends = decodeEnds(readIfThere(dir, "exit"));
   if (ends === null || ends.exit === null) return { exit: null, restarts: 0 };
   const { code, status } = ends.exit;
   const signal = status & 0x7f; // without the bit of a core dump
@@ -111,17 +135,25 @@ interface Look {
   readonly bytes: string;
 }
 
-async function look(dir: ServiceDir): Promise<Look> {
-  const supervised = await isSupervised(dir); // first: what a runsv writes last is then read
+function look(dir: ServiceDir): Look {
+  const supervised = isSupervised(dir); // first: what a runsv writes last is then read
   const ends = endsOf(dir);
-  const bytes = await readFile(under(dir, "supervise/status"), "latin1");
-  return { supervised, ends, early: existsSync(under(dir, "supervise/early")), bytes };
+  const bytes = read(dir, "status");
+  return { supervised, ends, early: fs.existsSync(under(dir, "supervise/early")), bytes };
 }
 
 /** Where nobody was there before the status was read, it may be that of who has come since. */
-async function lookTwice(dir: ServiceDir): Promise<Look> {
-  const first = await look(dir);
-  return first.supervised || !(await isSupervised(dir)) ? first : look(dir);
+function lookTwice(dir: ServiceDir): Look {
+  const first = look(dir);
+  return first.supervised || !isSupervised(dir) ? first : look(dir);
+}
+
+async function lookedAt(dir: ServiceDir): Promise<Look> {
+  try {
+    return lookTwice(dir);
+  } catch (error) {
+    throw await explained(dir, "read the status of", error);
+  }
 }
 
 /**
@@ -131,9 +163,7 @@ async function lookTwice(dir: ServiceDir): Promise<Look> {
  * the last status comes with `supervised: false`.
  */
 export async function status(dir: ServiceDir): Promise<ServiceStatus> {
-  const { bytes, supervised, ends, early } = await lookTwice(dir).catch(async (error) => {
-    throw await explained(dir, "read the status of", error);
-  });
+  const { bytes, supervised, ends, early } = await lookedAt(dir);
   const record = decodeStatus(bytes);
   if (record === null) {
     const what = `${quoted(dir)}: supervise/status has ${bytes.length} bytes and is no record`;
@@ -176,12 +206,10 @@ function letterOf(verb: Verb): Letter {
 export async function control(dir: ServiceDir, verb: Verb): Promise<void> {
   const letter = letterOf(verb);
   try {
-    const fifo = await open(under(dir, "supervise/control"), writeNow);
-    try {
-      await fifo.write(letter);
-    } finally {
-      await fifo.close();
-    }
+    use(dir, "control", fs.constants.O_WRONLY, (fd) => {
+      if (fs.fstatSync(fd).isFIFO()) return fs.writeSync(fd, letter);
+      throw new ServiceError("no-permission", `supervise/control in ${quoted(dir)} is no fifo`);
+    });
   } catch (error) {
     throw await explained(dir, `tell "${verb}" to`, error);
   }

@@ -12,7 +12,8 @@ export const errnos = {
   EDEADLK: 35, ENAMETOOLONG: 36, ENOLCK: 37, ENOSYS: 38, ENOTEMPTY: 39, ELOOP: 40, EPROTO: 71,
   EMSGSIZE: 90, EOPNOTSUPP: 95, EAFNOSUPPORT: 97, EADDRINUSE: 98, EADDRNOTAVAIL: 99,
   ENETDOWN: 100, ENETUNREACH: 101, ECONNRESET: 104, ENOBUFS: 105, ETIMEDOUT: 110,
-  ECONNREFUSED: 111, EHOSTDOWN: 112, EHOSTUNREACH: 113, ESTALE: 116, EDQUOT: 122,
+  ECONNREFUSED: 111, EHOSTDOWN: 112, EHOSTUNREACH: 113, ESTALE: 116, EDQUOT: 122, EMEDIUMTYPE: 124,
+  EKEYREJECTED: 129,
 } as const; // biome-ignore format: a table
 
 /** runit's words, as its programs say them; test/process/chpst-reasons.test.ts asks them. */
@@ -70,6 +71,9 @@ const reasons: Readonly<Record<Errno, string>> = {
   [errnos.EHOSTUNREACH]: "host unreachable",
   [errnos.ESTALE]: "stale NFS file handle",
   [errnos.EDQUOT]: "disk quota exceeded",
+  // No kernel says these of a file: sys.opennode() and sys.readown() do.
+  [errnos.EMEDIUMTYPE]: "neither a fifo nor a plain file of one name",
+  [errnos.EKEYREJECTED]: "another user owns it or can write to it",
 };
 
 /** The errno in words. */

@@ -23,9 +23,8 @@ import {
   lstatIfThere,
   mkdir,
   mkfifo,
-  open,
+  openNode,
   Refusal,
-  readIfThere,
   replaceFile,
   SysError,
   tryLock,
@@ -66,11 +65,12 @@ export function openSuperviseFiles(directory: string): SuperviseFiles {
   const path = `${directory}supervise`;
   makeDirectory(directory, path);
   const lockPath = `${path}/lock`;
-  const lock = open(lockPath, sys.O_WRONLY | sys.O_CREAT | sys.O_APPEND | sys.O_NONBLOCK, 0o600);
+  const lock = openNode(lockPath, sys.O_WRONLY | sys.O_CREAT | sys.O_APPEND, 0o600);
   if (!tryLock(lock, lockPath)) throw new SysError("lock", errnos.EAGAIN, lockPath);
   writeBirth(path);
-  const control = openFifo(`${path}/control`);
-  openFifo(`${path}/ok`); // Held open for life: who opens it for writing sees that we are there.
+  const control = openFifo(`${path}/control`, sys.O_RDWR); // never ends: we are a writer, too
+  // Held open for life: who opens it for writing sees that we are there.
+  openFifo(`${path}/ok`, sys.O_RDONLY);
   return { path, lock, control, written: nothingWritten() };
 }
 
@@ -97,12 +97,11 @@ function makeDirectory(directory: string, path: string): void {
   }
 }
 
-/** The read end of a FIFO that never ends: we hold a write end, too. */
-function openFifo(path: string): number {
+function openFifo(path: string, flags: number): number {
   mkfifo(path, 0o600);
-  const fd = open(path, sys.O_RDONLY | sys.O_NONBLOCK);
-  if (!isFifo(fstat(fd))) throw new Refusal(`${path} exists but is not a fifo`);
-  if (path.endsWith("/control")) open(path, sys.O_WRONLY | sys.O_NONBLOCK);
+  const fd = sys.opennode(path, flags, 0);
+  if (fd < 0 && fd !== -errnos.EISDIR) throw new SysError("open", -fd, path);
+  if (fd < 0 || !isFifo(fstat(fd))) throw new Refusal(`${path} exists but is not a fifo`);
   return fd;
 }
 
@@ -173,17 +172,19 @@ export function birthFile(path: string, state: "run" | "finish"): string {
   return `${path}/${state}.birth`;
 }
 
-/** The orphan in this service, if there is one: its birth record names a process that lives. */
-export function findOrphan(path: string, fallback: Stamp): Orphan | null {
+/** The orphan in this service, if there is one: its birth record names a process that lives. What
+ * else is told of it counts where nobody else can have written that. */
+export function findOrphan(path: string, fallback: Stamp, isEssential: boolean): Orphan | null {
   for (const state of ["run", "finish"] as const) {
     const pid = leftOver(path, state);
     if (pid === 0) continue;
-    const status = decodeStatus(readIfThere(`${path}/status`, statusBytes + 1) ?? "");
+    const status = decodeStatus(readOwn(path, "status", statusBytes + 1));
     const { since = fallback } = status ?? {};
     const isIts = status?.pid === pid;
     const { paused, gotTerm } = isIts ? status : { paused: false, gotTerm: false };
     const told = readStat(path);
-    const want = told.isEnd && state === "finish" ? "end" : (status?.want ?? "up");
+    const isEnd = told.isEnd && isEssential && state === "finish";
+    const want = isEnd ? "end" : (status?.want ?? "up");
     const ending = gotTerm || (isIts && told.ending);
     return { state, pid, want, paused, gotTerm, ending, since, ends: readEnds(path) };
   }
@@ -207,8 +208,7 @@ function isAnothers(pid: number): boolean {
 
 /** What supervise/stat tells; `path` is that of supervise. */
 export function readStat(path: string): ReturnType<typeof decodeStat> {
-  const text = sys.readfile(`${path}/stat`, lineBytes);
-  return decodeStat(typeof text === "number" ? "" : text);
+  return decodeStat(readOwn(path, "stat", lineBytes));
 }
 
 /** What the last runsv knew of the last end; `path` is that of supervise. */
@@ -217,8 +217,13 @@ export function hasEndedEarly(path: string): boolean {
 }
 
 function readEnds(path: string): Ends {
-  const text = sys.readfile(`${path}/exit`, lineBytes);
-  return (typeof text === "number" ? null : decodeEnds(text)) ?? { exit: null, restarts: 0 };
+  return decodeEnds(readOwn(path, "exit", lineBytes)) ?? { exit: null, restarts: 0 };
+}
+
+/** What root or we have written there; "" where that is nothing, or another's. */
+function readOwn(path: string, name: keyof Written, max: number): string {
+  const text = sys.readown(`${path}/${name}`, max, true);
+  return typeof text === "number" ? "" : text;
 }
 
 /** Tells the end of a process that is not our child: true while it lives. */

@@ -8,7 +8,14 @@ import { settingBytes } from "../core/limits.ts";
 import { reason } from "../core/message.ts";
 import { signalNumber } from "../core/signals.ts";
 import type { Millis } from "../core/time.ts";
-import { isDirectory, readdir, readIfThere, SysError, statIfThere } from "../sys/posix.ts";
+import {
+  isDirectory,
+  readdirOwn,
+  readIfThere,
+  readOwnIfThere,
+  SysError,
+  statIfThere,
+} from "../sys/posix.ts";
 import { type Supervisor, say, type Unit } from "./runsv-unit.ts";
 import { readVariables } from "./variables.ts";
 
@@ -57,10 +64,12 @@ function millisIn(text: string): Millis | null {
   return text === "" ? null : Number(text);
 }
 
-/** What ./run, ./finish and the scripts in control see, where env/ says so; null: what we do. */
+/** What ./run, ./finish and the scripts in control see, where env/ says so; null: what we do. Who
+ * could change PATH there would decide what root's ./run starts: so nobody else may. */
 export function serviceEnvironment(): readonly string[] | null {
   const there = statIfThere("env");
   if (there === null || !isDirectory(there)) return null;
-  const changes = readVariables("env", readdir("env"), () => {}); // which chpst passes over, too
+  const pass = (): void => {}; // over a directory, as chpst does
+  const changes = readVariables("env", readdirOwn("env"), pass, readOwnIfThere);
   return changeEnvironment(sys.environ(), changes);
 }

@@ -147,18 +147,33 @@ function start(who: string, options: RunsvOptions): Supervisor {
 }
 
 /** The read end of the pipe that a service and its logger still have from a runsv that was killed:
- * no runsvdir has it, or that one was killed, too. */
+ * no runsvdir has it, or that one was killed, too. They may be other users, whose descriptors can
+ * change at any moment: so both are held first, which opens nothing, and then looked at. */
 function pipeBetween(main: Unit, log: Unit): number | null {
-  const [service, logger] = [main, log].map(({ files }) => leftOver(files.path, "run"));
-  const input = `/proc/${logger}/fd/0`;
-  const name = sys.readlink(input); // pipe:[INODE]
-  if (typeof name === "number" || !name.startsWith("pipe:")) return null;
-  if (name !== sys.readlink(`/proc/${service}/fd/1`)) return null;
-  const writer = sys.open(input, sys.O_WRONLY | sys.O_NONBLOCK, 0);
-  if (writer < 0) return null;
-  const read = sys.open(input, sys.O_RDONLY, 0); // does not wait: there is a writer
-  close(writer);
+  const input = hold(log, 0);
+  const output = hold(main, 1);
+  const read = input < 0 || output < 0 ? -1 : reopenPipe(input, output);
+  for (const fd of [input, output]) if (fd >= 0) close(fd);
   return read < 0 ? null : read;
+}
+
+/** What is a descriptor of the process left in a service, for our own eyes; negative: nothing. */
+function hold({ files }: Unit, number: number): number {
+  const pid = leftOver(files.path, "run");
+  return pid === 0 ? -1 : sys.open(`/proc/${pid}/fd/${number}`, sys.O_PATH, 0);
+}
+
+/** The read end of the pipe that both are; negative: they are not one. */
+function reopenPipe(input: number, output: number): number {
+  const held = `/proc/self/fd/${input}`;
+  const name = sys.readlink(held); // pipe:[INODE], and of what has a name in a directory, a path
+  if (typeof name === "number" || !name.startsWith("pipe:[")) return -1;
+  if (name !== sys.readlink(`/proc/self/fd/${output}`)) return -1;
+  const writer = sys.open(held, sys.O_WRONLY | sys.O_NONBLOCK, 0);
+  if (writer < 0) return -1;
+  const read = sys.open(held, sys.O_RDONLY, 0); // does not wait: there is a writer
+  close(writer);
+  return read;
 }
 
 /** runsvdir keeps the read end, so the pipe outlives us: whoever comes after us opens it anew. */
@@ -176,7 +191,7 @@ function openLogPipe(who: string, kept: number | null): { read: number; write: n
 /** Takes over what a killed predecessor has left running, or starts afresh. */
 function begin(supervisor: Supervisor, unit: Unit): void {
   unit.early = hasEndedEarly(unit.files.path);
-  const orphan = findOrphan(unit.files.path, unit.since);
+  const orphan = findOrphan(unit.files.path, unit.since, isEssential(supervisor, unit));
   if (orphan === null) {
     const down = statIfThere(unit.service.log ? "log/down" : "down");
     owe(supervisor, unit, { kind: "begin", up: down === null });
@@ -373,7 +388,7 @@ function send(supervisor: Supervisor, unit: Unit, pid: number, signal: number): 
   if (supervisor.owed.some((owed) => owed.unit === unit && owed.task.kind === "ended")) return;
   if (adopted !== null && adopted.pidfd === null && !isAlive(files.path, adopted.state)) return;
   try {
-    kill(pid, signal);
+    kill(pid, signal, adopted?.pidfd ?? null);
   } catch (error) {
     if (!(error instanceof SysError)) throw error; // a program of another user, as sudo is
     say(supervisor, unit, "warning", error.what, reasonOf(error));
@@ -407,8 +422,6 @@ function startFinish(supervisor: Supervisor, unit: Unit, code: number, status: n
 
 type Spawned = ReturnType<typeof sys.spawn>;
 
-const readEnvironment = "read env";
-
 /** Starts a program of the service's own. Without its variables it is not what it should be, and
  * not started. */
 function spawn(
@@ -421,7 +434,8 @@ function spawn(
     return sys.spawn({ path: argv[0], argv, cwd: null, fds: [-1, write], birth, env });
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
-    return [error.errno, readEnvironment];
+    const isAnothers = error.errno === errnos.EKEYREJECTED;
+    return [error.errno, isAnothers ? error.what : "unable to read env"];
   }
 }
 
@@ -432,8 +446,8 @@ function started(supervisor: Supervisor, unit: Unit, what: string, result: Spawn
     say(supervisor, unit, "warning", "unable to fork, sleeping", reason(errno));
     return { kind: "startFailed", cause: "fork" };
   }
-  const failed = call === readEnvironment ? call : what;
-  say(supervisor, unit, "fatal", `unable to ${failed}`, reason(errno));
+  const failed = call.startsWith("unable") ? call : `unable to ${what}`;
+  say(supervisor, unit, "fatal", failed, reason(errno));
   return { kind: "startFailed", cause: "exec", essential: isEssential(supervisor, unit) };
 }
 

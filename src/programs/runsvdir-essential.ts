@@ -15,9 +15,14 @@ export function honoursEssential(): boolean {
   return !isMachine || sys.getenv(exitcodeVariable) !== null;
 }
 
+/** True for a service whose end is that of all. */
+export function isEssential(directory: string): boolean {
+  return honoursEssential() && typeof sys.stat(`${directory}/essential`) !== "number";
+}
+
 /** The exit code of a service that has ended, by its supervise/exit. */
 export function exitCodeIn(directory: string): number {
-  const text = sys.readfile(`${directory}/supervise/exit`, lineBytes);
+  const text = sys.readown(`${directory}/supervise/exit`, lineBytes, true);
   return exitCodeOf(typeof text === "number" ? null : (decodeEnds(text)?.exit ?? null));
 }
 

@@ -8,13 +8,13 @@ import { type Format, parseFormat } from "../core/relay.ts";
 import { type Change, type Found, partOf, planScan, restartAt } from "../core/scan.ts";
 import { labelText, type Millis } from "../core/time.ts";
 import { type Ended, type Outcome, openSignals, readSignals, reap, runTurns } from "../sys/loop.ts";
-import { close, complain, open, SysError, writeAll } from "../sys/posix.ts";
+import { close, complain, open, SysError, signalHeld, writeAll } from "../sys/posix.ts";
 import { answer } from "./answer.ts";
 import { samples } from "./runsv.ts";
 import { readStat } from "./runsv-files.ts";
 import { hasEnded, mayHaveEnded, newAdoption, release } from "./runsvdir-adopt.ts";
 import { type Ending, endRest, newEnding, nextLook, watchStatus } from "./runsvdir-end.ts";
-import { exitCodeIn, honoursEssential, tellInit } from "./runsvdir-essential.ts";
+import { exitCodeIn, isEssential, tellInit } from "./runsvdir-essential.ts";
 import { isElsewhere, movedExit, pipeSubject, startDue } from "./runsvdir-fork.ts";
 import { listAgain, listAll } from "./runsvdir-list.ts";
 import { openLog, readTitle, warn, well } from "./runsvdir-log.ts";
@@ -243,8 +243,8 @@ function checkAdopted(state: Runsvdir, ready: readonly number[]): number | null 
     const child = state.children.get(key);
     if (child === undefined || child.adopted === null || !hasEnded(child.adopted)) continue;
     endAdoption(state, child);
-    const isLost = readStat(`${pathOf(state, child)}/supervise`).isEnd;
-    if (isLost && honoursEssential()) return onLoss(state, child);
+    const path = pathOf(state, child);
+    if (isEssential(path) && readStat(`${path}/supervise`).isEnd) return onLoss(state, child);
     replace(state, child, sys.monotonic());
   }
   return null;
@@ -273,8 +273,9 @@ function stopChild(state: Runsvdir, child: Child): void {
 }
 
 /** What cannot be told to end is no reason not to tell the others. */
-function tell(state: Runsvdir, { name, pid }: Child): void {
-  const result = sys.kill(pid, signals.TERM);
+function tell(state: Runsvdir, { name, pid, adopted }: Child): void {
+  const pidfd = adopted !== null && adopted.pidfd >= 0 ? adopted.pidfd : null;
+  const result = signalHeld(pid, pidfd, signals.TERM);
   if (result >= 0 || result === -errnos.ESRCH) return;
   warn(state, `${name}/end`, `unable to end runsv ${name}`, reason(-result));
 }

@@ -12,7 +12,6 @@ import {
 } from "../core/shadow.ts";
 import {
   close,
-  deviceOf,
   isDirectory,
   isLink,
   isRegular,
@@ -239,29 +238,42 @@ function isLinkAt(path: string): boolean {
 /** The FIFO tells it of a runsv in another container, whose number says nothing here. */
 function isSupervised(directory: string): boolean {
   const path = `${directory}/supervise`;
-  const fd = sys.open(`${path}/ok`, sys.O_WRONLY | sys.O_NONBLOCK, 0);
+  const fd = sys.opennode(`${path}/ok`, sys.O_WRONLY, 0);
   if (fd >= 0) close(fd);
   return fd >= 0 || ["run", "finish"].some((state) => sys.living(`${path}/${state}.birth`) > 0);
 }
 
-/** Removes a shadow of ours as far as that can be done: no link is followed, and nothing that is
- * mounted in it is touched. */
+/** Removes a shadow of ours as far as that can be done. */
 function removeTree(top: string): void {
-  const root = sys.lstat(top);
-  if (typeof root === "number" || !isDirectory(root) || root.uid !== sys.geteuid()) return;
-  const mark = `${top}/${shadowMark}`; // the last to go: whoever comes after us may finish
-  const directories = [top];
-  for (const directory of directories) {
-    const names = sys.readdir(directory);
-    for (const name of typeof names === "number" ? [] : names) {
-      const path = `${directory}/${name}`;
-      const there = sys.lstat(path);
-      if (typeof there === "number" || path === mark) continue;
-      if (!isDirectory(there)) sys.unlink(path);
-      else if (deviceOf(there) === deviceOf(root)) directories.push(path);
-    }
+  const fd = sys.open(top, sys.O_RDONLY | sys.O_DIRECTORY | sys.O_NOFOLLOW, 0);
+  if (fd < 0) return;
+  const root = sys.fstat(fd);
+  if (typeof root !== "number" && root.uid === sys.geteuid()) {
+    empty(fd, shadowMark, shadowLevels);
+    sys.unlinkat(fd, shadowMark, 0); // the last to go: whoever comes after us may finish
+    sys.rmdir(top);
   }
-  for (const directory of directories.slice(1).reverse()) sys.rmdir(directory);
-  sys.unlink(mark);
-  sys.rmdir(top);
+  close(fd);
+}
+
+/** A service, its log, that's main, and what the services themselves have made there. */
+const shadowLevels = 16;
+
+/** Removes what is in an open directory, but a name. A service's directory may belong to another
+ * user, who puts a link in the place of one below it while we are at work: so every name is one in
+ * a directory that we have open. No link is followed, and nothing that is mounted is touched. */
+function empty(directory: number, but: string, levels: number): void {
+  const names = sys.readdir(directory);
+  for (const name of typeof names === "number" ? [] : names) {
+    if (name === but) continue;
+    const removed = sys.unlinkat(directory, name, sys.AT_REMOVEDIR);
+    if (removed === -errnos.ENOTDIR) sys.unlinkat(directory, name, 0);
+    if (removed !== -errnos.ENOTEMPTY || levels === 0) continue; // or something is mounted there
+    const flags = sys.O_RDONLY | sys.O_DIRECTORY | sys.O_NOFOLLOW;
+    const inner = sys.openat(directory, name, flags);
+    if (inner < 0) continue;
+    empty(inner, "", levels - 1);
+    close(inner);
+    sys.unlinkat(directory, name, sys.AT_REMOVEDIR);
+  }
 }

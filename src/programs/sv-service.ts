@@ -11,6 +11,7 @@ import {
   type Ends,
   type Status,
 } from "../core/status.ts";
+import { isFifo } from "../sys/posix.ts";
 
 /** Why nothing can be said or sent: `unable to open supervise/ok: access denied`. */
 export interface Trouble {
@@ -32,7 +33,7 @@ function unable(what: string, errno: number): Trouble {
 
 /** A descriptor of supervise/ok, for its closing only: poll reports it once runsv has gone. */
 export function openOk(directory: string): number | Trouble | typeof gone {
-  const fd = sys.open(`${directory}/supervise/ok`, sys.O_WRONLY | sys.O_NONBLOCK, 0);
+  const fd = sys.opennode(`${directory}/supervise/ok`, sys.O_WRONLY, 0);
   if (fd >= 0) return fd;
   return fd === -errnos.ENXIO ? gone : unable("open supervise/ok", -fd);
 }
@@ -47,7 +48,7 @@ export function lookAt(directory: string): Seen {
 
 /** What the last runsv has written, whether it is still there or not. */
 export function readStatus(directory: string): Status | Trouble {
-  const bytes = sys.readfile(`${directory}/supervise/status`, statusBytes);
+  const bytes = sys.readfile(`${directory}/supervise/status`, statusBytes, true);
   if (typeof bytes === "number") {
     const what = bytes === -errnos.EISDIR ? "read" : "open";
     return unable(`${what} supervise/status`, -bytes);
@@ -59,7 +60,7 @@ export type Supervisor = "running" | "gone" | "unknown";
 
 /** Whether there is a runsv, also for who may not open supervise/ok: it has a birth record. */
 export function findSupervisor(directory: string): Supervisor {
-  const ok = sys.open(`${directory}/supervise/ok`, sys.O_WRONLY | sys.O_NONBLOCK, 0);
+  const ok = sys.opennode(`${directory}/supervise/ok`, sys.O_WRONLY, 0);
   if (ok >= 0) sys.close(ok);
   if (ok >= 0) return "running";
   if ([errnos.ENXIO, errnos.ENOENT, errnos.ENOTDIR].some((errno) => ok === -errno)) return "gone";
@@ -72,9 +73,9 @@ export function findSupervisor(directory: string): Supervisor {
   return isSeen || sys.kill(pid, 0) === -errnos.ESRCH ? "gone" : "unknown";
 }
 
-/** A file of one line, or "". */
+/** A file of one line in supervise/, or "". */
 function readLine(path: string): string {
-  const line = sys.readfile(path, lineBytes);
+  const line = sys.readfile(path, lineBytes, true);
   return typeof line === "number" ? "" : line;
 }
 
@@ -94,11 +95,14 @@ export function readComplaint(directory: string): Complaint | null {
 
 /** Writes commands to runsv in one piece; null when that went well. */
 export function tell(directory: string, bytes: string): null | Trouble | typeof gone {
-  const fd = sys.open(`${directory}/supervise/control`, sys.O_WRONLY | sys.O_NONBLOCK, 0);
+  const fd = sys.opennode(`${directory}/supervise/control`, sys.O_WRONLY, 0);
   if (fd === -errnos.ENXIO) return gone;
   if (fd < 0) return unable("open supervise/control", -fd);
-  const written = sys.write(fd, bytes);
+  const stat = sys.fstat(fd);
+  const isHeard = typeof stat !== "number" && isFifo(stat);
+  const written = isHeard ? sys.write(fd, bytes) : 0;
   sys.close(fd);
+  if (!isHeard) return { trouble: "supervise/control exists but is not a fifo" };
   return written < 0 ? unable("write to supervise/control", -written) : null;
 }
 

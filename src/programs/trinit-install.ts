@@ -127,7 +127,10 @@ function findShare(files: readonly string[]): string {
 function makeParents(base: string, file: string): void {
   for (let slash = file.indexOf("/"); slash >= 0; slash = file.indexOf("/", slash + 1)) {
     const directory = `${base}/${file.slice(0, slash)}`;
-    if (mkdir(directory, 0o755)) sys.chmod(directory, 0o755); // whatever the umask is
+    if (!mkdir(directory, 0o755)) continue;
+    const fd = open(directory, sys.O_RDONLY | sys.O_DIRECTORY | sys.O_NOFOLLOW);
+    sys.fchmod(fd, 0o755); // whatever the umask is
+    close(fd);
   }
 }
 

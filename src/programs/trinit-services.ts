@@ -15,7 +15,7 @@ import type { Millis } from "../core/time.ts";
 import { waitReady } from "../sys/loop.ts";
 import { close, complain, isDirectory, pipe, statIfThere, tryRead } from "../sys/posix.ts";
 import { listDescendants } from "./parents.ts";
-import { openOk, readStatus } from "./sv-service.ts";
+import { gone, openOk, readStatus, tell } from "./sv-service.ts";
 
 const self = "/proc/self/exe";
 
@@ -142,13 +142,12 @@ export function stopServices(until: Millis, withLast: boolean, init: number | st
   for (const { ok } of left) close(ok);
 }
 
-function command(path: string, letter: string): void {
-  const fd = sys.open(`${path}/supervise/control`, sys.O_WRONLY | sys.O_NONBLOCK, 0);
-  const written = fd < 0 ? fd : sys.write(fd, letter);
-  if (fd >= 0) close(fd);
-  if (written < 0 && written !== -errnos.ENXIO) {
-    warn(`unable to write ${path}/supervise/control`, reason(-written));
-  }
+/** False, and said, when it cannot be told. */
+function command(path: string, letter: string): boolean {
+  const told = tell(path, letter);
+  if (told === null || told === gone) return true;
+  warn(path, told.trouble);
+  return false;
 }
 
 /** As sv's exit; a service that says how long it takes is waited for as long, and its runsv kills
@@ -156,7 +155,10 @@ function command(path: string, letter: string): void {
 function tellToExit(path: string, until: Millis): readonly Ending[] {
   const ok = openOk(path);
   if (typeof ok !== "number") return [];
-  command(path, "x");
+  if (!command(path, "x")) {
+    close(ok);
+    return []; // nothing comes of it that could be waited for
+  }
   const own = sys.readfile(`${path}/timeout-kill`, lineBytes);
   const ownMs = typeof own === "number" ? null : leadingNumber(own);
   const extraMs = ownMs === 0 ? Number.POSITIVE_INFINITY : (ownMs ?? 0);

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,6 +31,46 @@ JSValue sys_open(ARGS) {
 	if (!path) return result;
 	result = outcome(ctx, raw_open(path, int_in(ctx, argv[1]), int_in(ctx, argv[2])));
 	give_scratch(ctx, path);
+	return result;
+}
+
+/* A FIFO or a plain file that has this name alone. What is no such thing is not even opened, which
+ * makes a device do things; the second look is at what was opened, whatever the name is by then. */
+static int open_node(const char *path, int flags, int mode) {
+	struct stat there, st;
+	int is_there = lstat(path, &there) == 0;
+	errno = EMEDIUMTYPE;
+	if (is_there && !S_ISFIFO(there.st_mode) && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode))
+		return -1;
+	int fd = raw_open(path, flags | O_NOFOLLOW | O_NONBLOCK, mode);
+	if (fd < 0 || (fstat(fd, &st) == 0 && st.st_nlink < 2 &&
+	               (S_ISFIFO(st.st_mode) || S_ISREG(st.st_mode))))
+		return fd;
+	close(fd);
+	errno = S_ISDIR(st.st_mode) ? EISDIR : EMEDIUMTYPE;
+	return -1;
+}
+
+/* opennode(path, flags, mode) -> fd | -errno */
+JSValue sys_opennode(ARGS) {
+	UNUSED_ARGS;
+	JSValue result;
+	char *path = path_in(ctx, argv[0], &result);
+	if (!path) return result;
+	result = outcome(ctx, open_node(path, int_in(ctx, argv[1]), int_in(ctx, argv[2])));
+	give_scratch(ctx, path);
+	return result;
+}
+
+/* openat(directory, name, flags) -> fd | -errno */
+JSValue sys_openat(ARGS) {
+	UNUSED_ARGS;
+	JSValue result;
+	char *name = path_in(ctx, argv[1], &result);
+	if (!name) return result;
+	int flags = int_in(ctx, argv[2]) | O_CLOEXEC | O_NOCTTY;
+	result = outcome(ctx, syscall(SYS_openat, int_in(ctx, argv[0]), name, flags, 0));
+	give_scratch(ctx, name);
 	return result;
 }
 
@@ -133,15 +174,25 @@ JSValue sys_sendto(ARGS) {
 	                           sizeof address));
 }
 
-/* readfile(path, max) -> bytes | -errno */
-JSValue sys_readfile(ARGS) {
+/* True for what root and we alone can change. The members of our own group are as good as we where
+ * we are not root; and nobody can write to what is mounted read-only. */
+static int is_own(int fd) {
+	struct stat st;
+	struct statvfs fs;
+	uid_t us = geteuid();
+	if (fstat(fd, &st) < 0 || (st.st_uid != 0 && st.st_uid != us)) return 0;
+	mode_t others = us != 0 && st.st_gid == getegid() ? S_IWOTH : S_IWGRP | S_IWOTH;
+	return !(st.st_mode & others) || (fstatvfs(fd, &fs) == 0 && (fs.f_flag & ST_RDONLY));
+}
+
+/* isown(fd) -> boolean */
+JSValue sys_isown(ARGS) {
 	UNUSED_ARGS;
-	JSValue result;
-	char *path = path_in(ctx, argv[0], &result);
-	if (!path) return result;
-	int fd = raw_open(path, O_RDONLY | O_NONBLOCK, 0);
-	give_scratch(ctx, path);
-	if (fd < 0) return outcome(ctx, -1);
+	return JS_NewBool(ctx, is_own(int_in(ctx, argv[0])));
+}
+
+/* Closes it. */
+static JSValue read_all(JSContext *ctx, JSValueConst *argv, int fd) {
 	size_t max = (size_t)int_in(ctx, argv[1]), size = 0;
 	struct stat st; /* no more room than a large file needs; those in /proc have size 0 */
 	if (max > 4096 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
@@ -151,10 +202,35 @@ JSValue sys_readfile(ARGS) {
 	ssize_t got = bytes ? 1 : 0;
 	while (bytes && size < max && (got = read(fd, bytes + size, max - size)) > 0)
 		size += (size_t)got;
-	result = !bytes ? JS_EXCEPTION : got < 0 ? outcome(ctx, -1) : bytes_out(ctx, bytes, size);
+	JSValue result = !bytes  ? JS_EXCEPTION
+	                 : got < 0 ? outcome(ctx, -1)
+	                           : bytes_out(ctx, bytes, size);
 	give_scratch(ctx, bytes);
 	close(fd);
 	return result;
+}
+
+static JSValue read_file(JSContext *ctx, JSValueConst *argv, int is_owns) {
+	JSValue result;
+	char *path = path_in(ctx, argv[0], &result);
+	if (!path) return result;
+	int itself = JS_ToBool(ctx, argv[2]) == 1;
+	int fd = itself ? open_node(path, O_RDONLY, 0) : raw_open(path, O_RDONLY | O_NONBLOCK, 0);
+	give_scratch(ctx, path);
+	if (fd < 0) return outcome(ctx, -1);
+	if (!is_owns || is_own(fd)) return read_all(ctx, argv, fd);
+	close(fd);
+	return JS_NewInt32(ctx, -EKEYREJECTED);
+}
+
+/* readfile(path, max, itself?), readown(path, max, itself?) -> bytes | -errno */
+JSValue sys_readfile(ARGS) {
+	UNUSED_ARGS;
+	return read_file(ctx, argv, 0);
+}
+JSValue sys_readown(ARGS) {
+	UNUSED_ARGS;
+	return read_file(ctx, argv, 1);
 }
 
 /* fsync(fd) -> 0 | -errno */
@@ -277,16 +353,28 @@ JSValue sys_readlink(ARGS) {
 	return size < 0 ? outcome(ctx, -1) : bytes_out(ctx, target, (size_t)size);
 }
 
-/* readdir(path) -> names, without . and .., in no order | -errno */
+/* The directory of a path, or another descriptor of one; negative with what to return. */
+static int directory_in(JSContext *ctx, JSValueConst value, JSValue *result) {
+	int fd;
+	if (JS_IsNumber(value)) {
+		fd = fcntl(int_in(ctx, value), F_DUPFD_CLOEXEC, 3);
+	} else {
+		char *path = path_in(ctx, value, result);
+		if (!path) return -1;
+		fd = raw_open(path, O_RDONLY | O_DIRECTORY, 0);
+		give_scratch(ctx, path);
+	}
+	if (fd < 0) *result = outcome(ctx, -1);
+	return fd;
+}
+
+/* readdir(path | fd) -> names, without . and .., in no order | -errno */
 JSValue sys_readdir(ARGS) {
 	UNUSED_ARGS;
 	char entries[4096] __attribute__((aligned(8)));
 	JSValue result;
-	char *path = path_in(ctx, argv[0], &result);
-	if (!path) return result;
-	int fd = raw_open(path, O_RDONLY | O_DIRECTORY, 0);
-	give_scratch(ctx, path);
-	if (fd < 0) return outcome(ctx, -1);
+	int fd = directory_in(ctx, argv[0], &result);
+	if (fd < 0) return result;
 	JSValue names = JS_NewArray(ctx);
 	uint32_t count = 0;
 	long size;
@@ -314,6 +402,17 @@ JSValue sys_rename(ARGS) {
 	if (to) result = outcome(ctx, rename(from, to));
 	give_scratch(ctx, from);
 	give_scratch(ctx, to);
+	return result;
+}
+
+/* unlinkat(directory, name, flags) -> 0 | -errno */
+JSValue sys_unlinkat(ARGS) {
+	UNUSED_ARGS;
+	JSValue result;
+	char *name = path_in(ctx, argv[1], &result);
+	if (!name) return result;
+	result = outcome(ctx, unlinkat(int_in(ctx, argv[0]), name, int_in(ctx, argv[2])));
+	give_scratch(ctx, name);
 	return result;
 }
 

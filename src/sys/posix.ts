@@ -61,11 +61,6 @@ export function isSame(one: Stat, other: Stat): boolean {
   return one.id === other.id;
 }
 
-/** What all files of one file system have in common. */
-export function deviceOf({ id }: Stat): string {
-  return id.slice(0, id.indexOf(":"));
-}
-
 /** True for the st_mode of a symbolic link. */
 export function isLink(stat: Stat): boolean {
   return (stat.mode & 0o170000) === 0o120000;
@@ -82,6 +77,12 @@ export function isFifo(stat: Stat): boolean {
 
 export function open(path: string, flags: number, mode = 0o666): number {
   return checked("open", sys.open(path, flags, mode), path);
+}
+
+/** Opens a FIFO or a plain file where another user may have put something else in its place: that
+ * is neither followed nor opened. */
+export function openNode(path: string, flags: number, mode = 0): number {
+  return checked("open", sys.opennode(path, flags, mode), path);
 }
 
 /** Closes; a descriptor is gone whatever close(2) answers. */
@@ -117,9 +118,26 @@ export function readIfThere(path: string, max: number): string | null {
     : expected("read", result, path);
 }
 
+/** As readIfThere, but only what root and we alone can change. */
+export function readOwnIfThere(path: string, max: number): string | null {
+  const result = sys.readown(path, max);
+  return result === -errnos.ENOENT ? null : expected("read", result, path);
+}
+
 /** The names in a directory, in no order; `shown` is what a complaint calls it. */
 export function readdir(path: string, shown = path): string[] {
   return expected("open directory", sys.readdir(path), shown);
+}
+
+/** As readdir, but only where root and we alone can change what is there. */
+export function readdirOwn(path: string): string[] {
+  const fd = open(path, sys.O_RDONLY | sys.O_DIRECTORY);
+  try {
+    if (!sys.isown(fd)) throw new SysError("read", errnos.EKEYREJECTED, path);
+    return expected("read", sys.readdir(fd), path);
+  } finally {
+    close(fd);
+  }
 }
 
 /** Writes all of it; a pipe or a disk may take it in pieces. */
@@ -168,7 +186,7 @@ export function tryLock(fd: number, path: string): boolean {
 
 /** True while somebody else has the lock of a file, which is not made for that. */
 export function isLocked(path: string): boolean {
-  const fd = sys.open(path, sys.O_WRONLY | sys.O_NONBLOCK, 0);
+  const fd = sys.opennode(path, sys.O_WRONLY, 0);
   if (fd < 0) return false;
   const result = sys.flock(fd, sys.LOCK_EX | sys.LOCK_NB);
   close(fd);
@@ -239,9 +257,20 @@ export function reopenNonblocking(writeEnd: number): number {
   return fd;
 }
 
+/** Sends a signal to a process that may be no child of ours, and is held by a pidfd then, where the
+ * kernel has such: its number may be another's by now. 0 or -errno. */
+export function signalHeld(pid: number, pidfd: number | null, signal: number): number {
+  if (pidfd === null) return sys.kill(pid, signal);
+  const sent = sys.pidfd_send_signal(pidfd, signal);
+  if (sent !== -errnos.ENOSYS && sent !== -errnos.EPERM) return sent;
+  const ended = sys.poll([pidfd], 0); // an old kernel or a filter of calls; or a right is missing
+  return typeof ended !== "number" && ended.length > 0 ? -errnos.ESRCH : sys.kill(pid, signal);
+}
+
 /** Sends a signal; false when the process is gone. */
-export function kill(pid: number, signal: number): boolean {
-  return unless(errnos.ESRCH, "send a signal to", sys.kill(pid, signal), `${pid}`) !== null;
+export function kill(pid: number, signal: number, pidfd: number | null = null): boolean {
+  const sent = signalHeld(pid, pidfd, signal);
+  return unless(errnos.ESRCH, "send a signal to", sent, `${pid}`) !== null;
 }
 
 /** Bytes read, 0 at the end, null when there is nothing to read now. */

@@ -46,6 +46,12 @@ declare const sys: {
 
   /** A descriptor, with O_CLOEXEC and O_NOCTTY added. */
   open(path: Bytes, flags: number, mode: number): number;
+  /** As open, without waiting, and only of a FIFO or a plain file that has this name and no other:
+   * for a directory where another user may have put something else, as a link or a device, which is
+   * neither followed nor opened: -EMEDIUMTYPE. */
+  opennode(path: Bytes, flags: number, mode: number): number;
+  /** As open, of a name in an open directory. */
+  openat(directory: number, name: Bytes, flags: number): number;
   close(fd: number): number;
   /** A buffer whose pages take memory only once they are used. */
   buffer(size: number): Uint8Array;
@@ -59,8 +65,14 @@ declare const sys: {
   /** Moves at most `size` bytes from a pipe into a file at `offset`, without waiting: 0 when the
    * pipe has no writer left, -EAGAIN when it is empty, -EINVAL where it is no pipe. */
   splice(from: number, to: number, offset: number, size: number): number;
-  /** The first `max` bytes of a file; a FIFO is not waited for. */
-  readfile(path: Bytes, max: number): Bytes | number;
+  /** The first `max` bytes of a file, with `itself` as opennode() opens it; a FIFO is not waited
+   * for. */
+  readfile(path: Bytes, max: number, itself?: boolean): Bytes | number;
+  /** As readfile, of a file that passes isown(): else -EKEYREJECTED. */
+  readown(path: Bytes, max: number, itself?: boolean): Bytes | number;
+  /** True for what belongs to root or to us, and nobody else can write: by its mode, in which our
+   * own group may write unless we are root, or since it is mounted read-only. */
+  isown(fd: number): boolean;
   fsync(fd: number): number;
   ftruncate(fd: number, size: number): number;
   fchmod(fd: number, mode: number): number;
@@ -83,10 +95,13 @@ declare const sys: {
   /** The magic number of the file system, as statfs(2) lists them. */
   fstype(path: Bytes): number;
   readlink(path: Bytes): Bytes | number;
-  /** Names without . and .., in no order. */
-  readdir(path: Bytes): Bytes[] | number;
+  /** Names without . and .., in no order; of a path, or of a descriptor, once. */
+  readdir(directory: Bytes | number): Bytes[] | number;
   rename(from: Bytes, to: Bytes): number;
   unlink(path: Bytes): number;
+  /** Removes a name from an open directory; with AT_REMOVEDIR an empty directory: -ENOTDIR where it
+   * is none, -ENOTEMPTY, and -EBUSY where something is mounted on it, be it empty or not. */
+  unlinkat(directory: number, name: Bytes, flags: number): number;
   mkdir(path: Bytes, mode: number): number;
   rmdir(path: Bytes): number;
   /** 0 when we may write there, as far as rights and mounts tell. */
@@ -159,6 +174,8 @@ declare const sys: {
   waitpid(pid: number, flags: number): [number, number] | null | number;
   /** A descriptor that is ready once the process has ended. -ENOSYS before Linux 5.3. */
   pidfd_open(pid: number): number;
+  /** kill(2) of that very process. -ENOSYS before Linux 5.1. */
+  pidfd_send_signal(pidfd: number, signal: number): number;
   /** Orphaned descendants become our children, and so do services whose runsv was killed. */
   subreaper(): number;
   /** The signal that we get when our parent ends. */
@@ -176,7 +193,7 @@ declare const sys: {
    * there is no /proc. */
   birth(path: Bytes, child: number): number;
   /** The pid of a birth record while that very process lives; 0 when it has ended, the system was
-   * booted since, or there is no such record. */
+   * booted since, or there is no such record of root's or ours. */
   living(path: Bytes): number;
   /** Forks one child per argv, at most 1000. Returns in the parent only, pids or -errno in their
    * order: child i closes all but 0-2 and keepFds[i] (at most 4), gets argvs[i] as its title (at
@@ -264,6 +281,10 @@ declare const sys: {
   readonly O_EXCL: number;
   readonly O_APPEND: number;
   readonly O_NONBLOCK: number;
+  readonly O_DIRECTORY: number;
+  readonly O_NOFOLLOW: number;
+  readonly O_PATH: number;
+  readonly AT_REMOVEDIR: number;
   readonly LOCK_EX: number;
   readonly LOCK_NB: number;
   readonly LOCK_UN: number;

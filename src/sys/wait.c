@@ -215,6 +215,14 @@ JSValue sys_pidfd_open(ARGS) {
 	return outcome(ctx, syscall(SYS_pidfd_open, int_in(ctx, argv[0]), 0));
 }
 
+/* pidfd_send_signal(pidfd, signal) -> 0 | -errno */
+JSValue sys_pidfd_send_signal(ARGS) {
+	UNUSED_ARGS;
+	FAULT("pidfd_send_signal", ENOSYS);
+	int pidfd = int_in(ctx, argv[0]), signal = int_in(ctx, argv[1]);
+	return outcome(ctx, syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
+}
+
 /* subreaper() -> 0 | -errno */
 JSValue sys_subreaper(ARGS) {
 	UNUSED_ARGS;
