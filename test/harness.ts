@@ -151,8 +151,8 @@ export function processesOf(t: TestContext): number[] {
 async function killAll(scope: Scope): Promise<void> {
   const end = Date.now() + deadlineMs;
   for (let left = processesIn(scope); left.length > 0; left = processesIn(scope)) {
+    for (const pid of left) kill(pid, "SIGKILL"); // first: to find them may take long
     if (Date.now() > end) throw new Error(`processes that outlive SIGKILL: ${left.join(" ")}`);
-    for (const pid of left) kill(pid, "SIGKILL");
     await sleep(lookMs / 4);
   }
 }
