@@ -1,13 +1,18 @@
 // svlogd's journal: the record of what is in the logs, and what a new svlogd has to undo and to
 // do again after the last one was killed. Pure; programs/svlogd-intake.ts says how it is used.
 //
-// The file `pending` has one commit record in its first page. From headerBytes on it holds input
-// as it came: all of it before `done` is in the logs, all of it behind is not, as soon as every
-// `current` that the record names is cut to the size it had then.
+// The file `pending` begins with one commit record. From headerBytes on it holds input as it came:
+// all of it before `done` is in the logs, all of it behind is not, as soon as every `current` that
+// the record names is cut to the size it had then.
 
-/** Where the input begins. The record before it fits one page, so that one write replaces it
- * whole or not at all, whenever the process is killed. */
-export const headerBytes = 4096;
+/** Where the input begins. The record before it lies in one page, so that one write replaces it
+ * whole or not at all, whenever the process is killed; the rest of that page takes input, so that
+ * a disk with one free page is enough for a journal. 32 places of 59 bytes fit. */
+export const headerBytes = 2048;
+
+/** What stands for the boot id after an orderly end: the journal and all that it says is in the
+ * logs are on the disk, and nothing is in them besides. */
+const closedBoot = "closed";
 
 /** A `current`, and how much of it counts. */
 export interface Place {
@@ -26,6 +31,11 @@ export interface Commit {
   /** The input before it does not end with a newline. */
   readonly midline: boolean;
   readonly files: readonly Place[];
+}
+
+/** The last commit of a svlogd that ends, with input that is for the next one. */
+export function closedCommit(done: number, midline: boolean): Commit {
+  return { boot: closedBoot, done, midline, files: [] };
 }
 
 /** One line of text. */
@@ -57,6 +67,8 @@ function decodePlace(text: string): Place | null {
 export interface Recovery {
   /** The journal holds nothing to be trusted: empty it before it is used. */
   readonly fresh: boolean;
+  /** Bytes of input in it that are lost with it. */
+  readonly lost: number;
   /** Input from here to the journal's end is to be written. */
   readonly done: number;
   /** The journal's end: it is cut to this. */
@@ -73,16 +85,24 @@ export function recover(
   journalBytes: number,
   files: readonly (Place | null)[],
 ): Recovery {
-  if (commit === null || boot === "" || commit.boot !== boot) {
-    const cuts = files.map(() => null);
-    return { fresh: true, done: headerBytes, end: headerBytes, midline: false, cuts };
-  }
-  const end = commit.end ?? Math.max(journalBytes, headerBytes);
+  const bytes = Math.max(journalBytes, headerBytes);
+  const end = Math.min(commit?.end ?? bytes, bytes);
   // A journal is only cut when all of it is done, and committed again right after.
-  const done = commit.done > journalBytes ? headerBytes : commit.done;
+  const done = Math.min(commit?.done ?? headerBytes, end);
+  if (commit === null || !isTrusted(commit, boot)) {
+    const cuts = files.map(() => null);
+    const empty = { done: headerBytes, end: headerBytes, midline: false, cuts };
+    return { fresh: true, lost: end - done, ...empty };
+  }
   const cuts = files.map((file) => {
     const known = commit.files.find(({ id }) => id === file?.id);
     return file === null || known === undefined || file.size <= known.size ? null : known.size;
   });
-  return { fresh: false, done, end, midline: commit.midline, cuts };
+  return { fresh: false, lost: 0, done, end, midline: commit.midline, cuts };
+}
+
+/** What was not on the disk when the system went down is not in the journal either, or not in the
+ * logs, and nobody can tell. */
+function isTrusted(commit: Commit, boot: string): boolean {
+  return commit.boot === closedBoot || (boot !== "" && commit.boot === boot);
 }

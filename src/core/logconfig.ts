@@ -8,7 +8,7 @@ export interface Config {
   readonly sizeMaxBytes: number;
   /** How many old files stay after a rotation; 0: all. */
   readonly keepMax: number;
-  /** How many old files stay while the disk is full; 0, or keepMax and more: no file makes room. */
+  /** How many old files stay while the disk is full; keepMax and more: no file makes room. */
   readonly keepMin: number;
   /** A `current` of this age that is not empty is rotated; 0: at any age. */
   readonly ageMaxMs: Millis;
@@ -49,16 +49,24 @@ export interface ParsedConfig {
   readonly complaints: readonly string[];
 }
 
-/** The settings in the text of a file `config`; `name` is its directory's, for complaints. */
+/** The settings in the text of a file `config`; `name` is its directory's, for complaints. A line
+ * that is not understood may be the one that says how many old files are kept: all are, unless
+ * another line says it. */
 export function parseConfig(text: string, name: string): ParsedConfig {
   let config = defaultConfig;
+  let isSaid = false;
+  let isDoubtful = false;
   const complaints: string[] = [];
   for (const line of text.split("\n")) {
-    const { change, complaint } = parseLine(config, line);
+    const effect = parseLine(config, line);
+    const { change, complaint } = effect;
     if (change !== undefined) config = { ...config, ...change };
+    if (change?.keepMax !== undefined) isSaid = true;
+    if (effect === unclear) isDoubtful = true;
     if (complaint === undefined) continue;
     complaints.push(complaint.startsWith("unable") ? complaint : `${name}: "${line}" ${complaint}`);
   }
+  if (isDoubtful && !isSaid) config = { ...config, keepMax: 0 };
   return { config, complaints };
 }
 
@@ -67,6 +75,12 @@ interface Effect {
   readonly change?: Partial<Config>;
   readonly complaint?: string;
 }
+
+const notUnderstood = "in config is not understood";
+/** Of a line that may be about the number of old files. */
+const unclear: Effect = { complaint: notUnderstood };
+/** Of a line about those that go from a full disk: none goes. */
+const unclearMin: Effect = { ...unclear, change: { keepMin: Number.POSITIVE_INFINITY } };
 
 const units: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   s: { k: 1024, m: 1024 * 1024 },
@@ -103,18 +117,22 @@ function parseLine(config: Config, line: string): Effect {
       return { change: { rules: [...config.rules, { kind: letter, pattern }] } };
     }
     default:
-      return { complaint: "in config is not understood" };
+      return unclear;
   }
 }
 
 function parseNumber(letter: "s" | "n" | "N" | "t", value: string): Effect {
   const number = leadingNumber(value);
-  // runit's takes it as 0, so that a slip makes a log grow for ever.
-  if (number === null) return { complaint: "in config is not understood" };
   let used = digitsOf(value);
   const factor = units[letter]?.[value[used] ?? ""];
   if (factor !== undefined) used++;
   const rest = value.slice(used).trim();
+  // No old file goes by a number with something else in it: `n1O0` may have been meant as n100.
+  const isGlued = rest !== "" && rest[0] === value[used];
+  if (letter === "n" && (number === null || isGlued)) return unclear;
+  if (letter === "N" && (number === null || isGlued)) return unclearMin;
+  // runit's takes it as 0, so that a slip makes a log grow for ever.
+  if (number === null) return { complaint: notUnderstood };
   const change = numberChange(letter, number * (factor ?? 1));
   if (rest === "") return { change };
   return { change, complaint: `in config is taken as "${letter}${value.slice(0, used)}"` };

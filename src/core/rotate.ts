@@ -115,7 +115,7 @@ export function sacrificedFile(
 ): string | null {
   const { keepMin, keepMax } = config;
   const old = oldFiles(names);
-  if (keepMin === 0 || keepMin >= keepMax || old.length <= keepMin) return null;
+  if (keepMin >= keepMax || old.length <= keepMin) return null;
   return old.find((name) => labelOf(name) !== processed) ?? null;
 }
 

@@ -1,6 +1,7 @@
 // One log directory of svlogd: its lock, its config, `current` and the old files.
 
 import type { Place } from "../core/journal.ts";
+import { diskRetryMs } from "../core/limits.ts";
 import { type Config, defaultConfig, parseConfig } from "../core/logconfig.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
 import {
@@ -28,6 +29,8 @@ export interface LogDirectory {
   /** Which file the lock is. */
   lockId: string;
   config: Config;
+  /** The config could not be read: when it is tried again; else null. */
+  configAt: Millis | null;
   /** `current`; -1 while there is none. */
   fd: number;
   /** Which file that is. */
@@ -40,9 +43,11 @@ export interface LogDirectory {
   since: Millis;
   /** It is to be rotated whatever its size. */
   asked: boolean;
+  /** It cannot become any larger: it is to be rotated even within a line. */
+  full: boolean;
   /** A `current` has been opened, so that one that is not there has been put aside. */
   begun: boolean;
-  /** The last label of a file. */
+  /** The last label of a file; "": none is known. */
   label: string;
   /** A file has been put aside: old ones may be too many. */
   crowded: boolean;
@@ -110,21 +115,22 @@ export function inform(directory: LogDirectory, what: string): void {
 const configMaxBytes = 65536;
 const executable = 0o100;
 
-/** Takes a directory's lock and reads its config. A processor that still works for it, from
- * before it was closed, goes on as `work`. */
-export function openDirectory(name: string, verbose: boolean, work?: Work): LogDirectory {
+/** Takes a directory's lock and reads its config. What it was before it was closed, as `old`, has
+ * the processor that still works for it and the config that is in force until a new one is. */
+export function openDirectory(name: string, verbose: boolean, old?: LogDirectory): LogDirectory {
   const now = sys.monotonic();
   return {
-    ...takeDirectory(name, verbose),
-    ...{ name, verbose, fd: -1, id: "", size: 0, written: 0, since: 0, asked: false },
-    work: work ?? { pid: 0, label: "", output: -1, failures: 0, since: now, startAt: now },
-    ...{ crowded: false, selected: true, notes: "", retryAt: null, dropped: 0 },
+    ...takeDirectory(name, verbose, old?.config),
+    ...{ name, verbose, fd: -1, id: "", size: 0, written: 0, since: 0 },
+    ...{ asked: false, full: false, crowded: false, selected: old?.selected ?? true, notes: "" },
+    work: old?.work ?? { pid: 0, label: "", output: -1, failures: 0, since: now, startAt: now },
+    ...{ retryAt: null, dropped: 0 },
   };
 }
 
-type Taken = Pick<LogDirectory, "lock" | "lockId" | "config" | "label" | "begun">;
+type Taken = Pick<LogDirectory, "lock" | "lockId" | "config" | "configAt" | "label" | "begun">;
 
-function takeDirectory(name: string, verbose: boolean): Taken {
+function takeDirectory(name: string, verbose: boolean, before?: Config): Taken {
   const there = demand(
     sys.open(name, sys.O_RDONLY | sys.O_NONBLOCK, 0),
     "open log directory",
@@ -144,7 +150,9 @@ function takeDirectory(name: string, verbose: boolean): Taken {
   const lockId = typeof made === "number" ? "" : made.id;
   const names = sys.readdir(name);
   const label = typeof names === "number" ? "" : lastLabel(names);
-  return { lock, lockId, config: readConfig(name, verbose), label, begun: false };
+  const config = readConfig(name, verbose);
+  const configAt = config === null ? sys.monotonic() + diskRetryMs : null;
+  return { lock, lockId, config: config ?? keepingConfig(before), configAt, label, begun: false };
 }
 
 /** True when `current`, or the lock while there is none, is not the file any more that has its
@@ -167,8 +175,8 @@ export function abandonDirectory(directory: LogDirectory): void {
 
 /** Takes a directory again that was abandoned. */
 export function resumeDirectory(directory: LogDirectory): void {
-  const { name, verbose } = directory;
-  Object.assign(directory, takeDirectory(name, verbose));
+  const { name, verbose, config } = directory;
+  Object.assign(directory, takeDirectory(name, verbose, config));
   directory.work.startAt ??= 0;
   directory.notes = "";
 }
@@ -177,13 +185,41 @@ function refused(what: string, name: string, errno: number): void {
   warn(`unable to ${what}: ${name}`, reason(errno));
 }
 
-function readConfig(name: string, verbose: boolean): Config {
-  const text = sys.readfile(`${name}/config`, configMaxBytes);
-  if (typeof text === "number") {
-    if (text !== -errnos.ENOENT) refused("read config", name, -text);
-    return defaultConfig;
-  }
-  if (verbose && text !== "") complain(`svlogd: info: read: ${name}/config`);
+/** What is in force while the config cannot be read: what was before, and no old file goes. */
+function keepingConfig(before: Config | undefined): Config {
+  return { ...(before ?? { ...defaultConfig, sizeMaxBytes: 0 }), keepMax: 0 };
+}
+
+/** Reads a config again that could not be read. */
+export function retryConfig(directory: LogDirectory, now: Millis): void {
+  const { name, verbose, configAt, work } = directory;
+  if (configAt === null || configAt > now) return;
+  const config = readConfig(name, verbose, true);
+  directory.configAt = config === null ? now + diskRetryMs : null;
+  if (config === null) return;
+  directory.config = config;
+  directory.crowded = true;
+  work.startAt ??= now;
+  warn("config can be read again", name);
+}
+
+/** The config; null when there is one that cannot be read, which is said unless it was before. */
+function readConfig(name: string, verbose: boolean, isKnown = false): Config | null {
+  const path = `${name}/config`;
+  const fail = (why: string): null => {
+    if (!isKnown) warn(`unable to read config: ${name}`, why);
+    return null;
+  };
+  const stat = sys.stat(path);
+  if (stat === -errnos.ENOENT && sys.lstat(path) === -errnos.ENOENT) return defaultConfig;
+  if (typeof stat === "number") return fail(reason(-stat));
+  if ((stat.mode & 0o170000) === 0o040000) return fail(reason(errnos.EISDIR));
+  // A FIFO reads as empty where nobody writes.
+  if ((stat.mode & 0o170000) !== 0o100000) return fail("not a regular file");
+  const text = FAULTS && sys.fault("config") ? -errnos.EIO : sys.readfile(path, configMaxBytes + 1);
+  if (typeof text === "number") return fail(reason(-text));
+  if (text.length > configMaxBytes) return fail(`it has more than ${configMaxBytes} bytes`);
+  if (verbose && text !== "") complain(`svlogd: info: read: ${path}`);
   const { config, complaints } = parseConfig(text, name);
   for (const complaint of complaints) warn(complaint, "");
   return config;
@@ -233,7 +269,8 @@ function adoptCurrent(directory: LogDirectory, now: Millis, what: string): void 
   const flags = sys.O_WRONLY | sys.O_APPEND | sys.O_CREAT | sys.O_NONBLOCK;
   const fd = demand(sys.open(`${name}/current`, flags, 0o644), what, name);
   const stat = sys.fstat(fd);
-  const changed = typeof stat === "number" ? stat : sys.fchmod(fd, 0o644);
+  const isSet = typeof stat !== "number" && (stat.mode & 0o7777) === 0o644;
+  const changed = typeof stat === "number" ? stat : isSet ? 0 : sys.fchmod(fd, 0o644);
   if (typeof stat === "number" || changed < 0) {
     close(fd);
     throw new Trouble("set mode of current", name, -changed);
@@ -247,12 +284,15 @@ function adoptCurrent(directory: LogDirectory, now: Millis, what: string): void 
 
 // --- Writing ------------------------------------------------------------------------------
 
+/** What Trouble says of a log that takes no more. */
+export const writing = "write to current";
+
 /** Appends bytes[0, size); on Trouble an unknown part of them is there. */
 export function appendBytes(directory: LogDirectory, bytes: Uint8Array, size: number): void {
   const before = directory.written;
   directory.written = null;
   for (let at = 0; at < size; ) {
-    at += demand(sys.write(directory.fd, bytes, at, size), "write to current", directory.name);
+    at += demand(sys.write(directory.fd, bytes, at, size), writing, directory.name);
   }
   directory.written = (before ?? 0) + size;
 }
@@ -262,7 +302,7 @@ export function appendNotes(directory: LogDirectory): void {
   const before = directory.written;
   directory.written = null;
   for (let rest = directory.notes; rest !== ""; ) {
-    rest = rest.slice(demand(sys.write(directory.fd, rest), "write to current", directory.name));
+    rest = rest.slice(demand(sys.write(directory.fd, rest), writing, directory.name));
   }
   directory.written = (before ?? 0) + directory.notes.length;
   directory.notes = "";
@@ -284,8 +324,8 @@ export function isRotationDue(
   midline: boolean,
   now: Millis,
 ): boolean {
-  const { config, size, asked } = directory;
-  if (isFull(config, size, lineBytes, midline)) return true;
+  const { config, size, asked, full } = directory;
+  if ((full && size > 0) || isFull(config, size, lineBytes, midline)) return true;
   if (midline) return false; // a line is cut for the maximum alone
   const until = ageDeadline(config, size, directory.since);
   return (asked && size > 0) || (until !== null && until <= now);
@@ -312,6 +352,7 @@ export function putAside(directory: LogDirectory): void {
   demand(sys.rename(path, target), "rename current", name);
   directory.fd = -1;
   directory.asked = false;
+  directory.full = false;
   directory.crowded = true;
   close(fd);
   if (config.processor === "") return;
@@ -328,11 +369,18 @@ export function beginCurrent(directory: LogDirectory, now: Millis): void {
 /** A name that no file has, nor had before a processor or we gave it another ending. */
 function freeName(directory: LogDirectory, ending: string): string {
   const { name } = directory;
+  // Unlisted, the old files might be younger than the name of a new one says.
+  if (directory.label === "") directory.label = lastLabel(listOf(name));
   const [seconds, nanoseconds] = sys.realtime();
   let label = newLabel({ seconds, nanoseconds }, directory.label);
   while (isThere(`${name}/${label}.s`) || isThere(`${name}/${label}.u`)) label = labelAfter(label);
   directory.label = label;
   return `${name}/${label}${ending}`;
+}
+
+/** The names in a log directory. */
+function listOf(name: string): string[] {
+  return demandValue(sys.readdir(name), "read directory", name);
 }
 
 function isThere(path: string): boolean {
@@ -375,25 +423,39 @@ export function makeRoom({ name, config, work }: LogDirectory): boolean {
   const old = typeof names === "number" ? null : sacrificedFile(names, config, processed);
   if (old === null) return false;
   warn("out of disk space, delete", `${name}/${old}`);
-  return sys.unlink(`${name}/${old}`) === 0;
+  const result = sys.unlink(`${name}/${old}`);
+  if (result < 0) refused("unlink oldest logfile", name, -result);
+  return result >= 0;
 }
 
 // --- Closing ------------------------------------------------------------------------------
 
-/** Closes `current` as complete, and gives up the lock. */
-export function closeDirectory(directory: LogDirectory): void {
+/** Closes `current` as complete, and gives up the lock; false when something else than the last
+ * commit says may be in it, or on the disk. */
+export function closeDirectory(directory: LogDirectory): boolean {
   const { name, fd } = directory;
   inform(directory, `close: ${name}`);
+  if (directory.dropped > 0) warnDropped(directory);
+  directory.dropped = 0;
+  let isKept = true;
   if (fd >= 0) {
     const cut = directory.written === directory.size ? 0 : sys.ftruncate(fd, directory.size);
+    if (cut < 0) refused("truncate current", name, -cut);
     const synced = sys.fsync(fd);
     if (synced < 0) refused("fsync current logfile", name, -synced);
-    const changed = cut < 0 ? cut : sys.fchmod(fd, 0o744);
+    const changed = cut < 0 ? 0 : sys.fchmod(fd, 0o744);
     if (changed < 0) refused("set mode of current", name, -changed);
     close(fd);
+    isKept = cut >= 0 && synced >= 0;
   }
   directory.fd = -1;
   giveUpLock(directory);
+  return isKept;
+}
+
+/** Says how many lines a lossy svlogd has not written since it left a directory out. */
+export function warnDropped({ dropped, name }: LogDirectory): void {
+  warn(`${dropped} ${dropped === 1 ? "line was" : "lines were"} dropped: ${name}`, "");
 }
 
 /** Not by closing it alone: a processor that has just been started has it until its exec. */

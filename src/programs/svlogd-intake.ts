@@ -17,8 +17,15 @@
 //       commit: old files are removed after it), so nothing is cut.
 //   cut the journal | commit:  only while all of it is done. `done` behind its end means this.
 //
+// On a disk with little room the journal is kept small, since `current` needs the room: it takes a
+// quarter of it at a time, and gives back the space of what is done.
+//
+// A svlogd that ends with input in the journal brings all files to the disk and then writes a last
+// commit that the next one believes, whatever has happened to the system between them.
+//
 // What is no pipe is read without all this.
 import {
+  closedCommit,
   decodeCommit,
   encodeCommit,
   headerBytes,
@@ -26,14 +33,15 @@ import {
   type Recovery,
   recover,
 } from "../core/journal.ts";
-import { errnos, reason, sentence } from "../core/message.ts";
-import { close, complain, isSame } from "../sys/posix.ts";
+import { errnos, reason } from "../core/message.ts";
+import { close, isSame } from "../sys/posix.ts";
 import {
   currentPlace,
   cutCurrent,
   demand,
   type LogDirectory,
   Trouble,
+  warn,
 } from "./svlogd-directory.ts";
 
 /** What is taken at once: as much as a pipe holds. */
@@ -41,14 +49,20 @@ export const chunkBytes = 65536;
 /** A journal with more in it is cut when all of it is done: four chunks, so that a call per chunk
  * is saved and a quiet log does not keep much. */
 const journalMaxBytes = 4 * chunkBytes;
+/** The free space is looked at again after this much input, or a quarter of it when that is less:
+ * often enough for a disk that fills up, rarely enough where the answer comes over a network. */
+const lookBytes = 16 * chunkBytes;
+/** What files take of a disk at a time. */
+const pageBytes = 4096;
 const bootIdFile = "/proc/sys/kernel/random/boot_id";
 
 export interface Intake {
-  /** False for input that is no pipe, and where no boot id is known: there is no journal. */
+  /** False for input that is no pipe, and where nothing is kept: there is no journal. */
   journaled: boolean;
   fd: number;
   /** The log directory that has the journal. */
   home: string;
+  /** "" where none is known. */
   readonly boot: string;
   /** The journal's end, and how far it is done. */
   end: number;
@@ -65,12 +79,16 @@ export interface Intake {
   announced: number;
   /** The files are others than the last commit says. */
   stale: boolean;
+  /** Bytes that may be taken before the free space is looked at again. */
+  budget: number;
+  /** The journal's space up to here has been given back. */
+  punched: number;
 }
 
 export function newIntake(): Intake {
   const boot = sys.readfile(bootIdFile, 36);
   return {
-    journaled: typeof boot !== "number",
+    journaled: true,
     fd: -1,
     home: "",
     boot: typeof boot === "number" ? "" : boot,
@@ -83,6 +101,8 @@ export function newIntake(): Intake {
     short: false,
     announced: 0,
     stale: true,
+    budget: 0,
+    punched: 0,
   };
 }
 
@@ -110,7 +130,7 @@ export function openJournal(intake: Intake, directories: readonly LogDirectory[]
   }
   if (!isNamed && intake.fd >= 0) sys.ftruncate(intake.fd, 0); // should it come back, it is old
   closeJournal(intake);
-  Object.assign(intake, { fd, home, from: 0, to: 0, short: false });
+  Object.assign(intake, { fd, home, from: 0, to: 0, short: false, budget: 0, punched: 0 });
   for (const { name } of directories) if (name !== home) removeIfDone(name, intake.boot);
 }
 
@@ -124,7 +144,7 @@ function takeOver(
   rest: string,
 ): void {
   const { fd, home } = journal;
-  const { fresh, done, end, midline, cuts, size } = readJournal(
+  const { fresh, lost, done, end, midline, cuts, size } = readJournal(
     home,
     intake.boot,
     directories.map(currentPlace),
@@ -134,6 +154,7 @@ function takeOver(
     if (typeof cut === "number") cutCurrent(directory, cut);
   });
   if (fresh || end < size) demand(sys.ftruncate(fd, fresh ? 0 : end), "truncate pending", home);
+  warnLost(home, lost);
   const known = { boot: intake.boot, done, midline: fresh ? intake.midline : midline, files: [] };
   if (rest !== "") {
     putText(journal, encodeCommit({ ...known, end }), 0); // half of the rest counts as nothing
@@ -161,15 +182,31 @@ function readJournal(
 
 /** The directory that has a journal, or the first one. */
 function newHome(directories: readonly LogDirectory[]): string {
-  const leftover = directories.find(({ name }) => typeof sys.lstat(journalPath(name)) !== "number");
+  const leftover = directories.find(({ name }) => hasJournal(name));
   return (leftover ?? directories[0])?.name ?? "";
 }
 
 /** Removes a journal that is not used, unless there is input in it for a later svlogd. */
 function removeIfDone(home: string, boot: string): void {
-  if (typeof sys.lstat(journalPath(home)) === "number") return;
-  const { done, end } = readJournal(home, boot, []);
-  if (done >= end) sys.unlink(journalPath(home));
+  if (!hasJournal(home)) return;
+  const { lost, done, end } = readJournal(home, boot, []);
+  if (done >= end && sys.unlink(journalPath(home)) >= 0) warnLost(home, lost);
+}
+
+/** True when a predecessor has left a journal in one of the directories. */
+export function isJournalLeft({ fd }: Intake, directories: readonly LogDirectory[]): boolean {
+  return fd >= 0 || directories.some(({ name }) => hasJournal(name));
+}
+
+function hasJournal(home: string): boolean {
+  return typeof sys.lstat(journalPath(home)) !== "number";
+}
+
+/** Input that nobody can write any more is said with its size. */
+function warnLost(home: string, bytes: number): void {
+  if (bytes === 0) return;
+  const why = "svlogd or the system did not end in order before the system was started again";
+  warn(`dropped ${bytes} bytes in pending: ${home}`, why);
 }
 
 /** False when somebody has removed the journal, or its directory. */
@@ -182,11 +219,14 @@ function hasName({ fd, home }: Intake): boolean {
 
 /** What the journal has that is not in the logs. */
 function undoneInput(intake: Intake): string {
-  if (intake.fd < 0 || intake.done >= intake.end) return "";
+  let text = "";
+  if (intake.fd < 0) return text;
   intake.from = 0;
   intake.to = 0;
-  loadInput(intake);
-  return bytesOf(intake.buffer, intake.from, intake.to);
+  for (let at = intake.done; at < intake.end; at = intake.done + text.length) {
+    text += bytesOf(intake.buffer, 0, readAt(intake, at));
+  }
+  return text;
 }
 
 /** Puts all of a text into a journal. */
@@ -204,13 +244,31 @@ export function bytesOf(bytes: Uint8Array, from: number, to: number): string {
 }
 
 /** Leaves the journal as it is for the next svlogd. */
-export function closeJournal(intake: Intake): void {
+function closeJournal(intake: Intake): void {
   if (intake.fd >= 0) close(intake.fd);
   intake.fd = -1;
 }
 
+/** The end of a svlogd that has closed its directories, and with `inOrder` has brought them to the
+ * disk as the last commit counts them: leaves what is not done, if anything, for the next one. */
+export function endJournal(intake: Intake, inOrder: boolean): void {
+  const { fd, home, done, end, midline } = intake;
+  if (fd < 0 || !hasInput(intake)) {
+    removeJournal(intake);
+    return;
+  }
+  if (!hasName(intake)) {
+    warn(`dropped ${end - done} bytes in pending: ${home}`, "it was removed or replaced");
+  } else if (inOrder && sys.fsync(fd) >= 0) {
+    // In this order: what the commit promises is there before it is.
+    sys.pwrite(fd, encodeCommit(closedCommit(done, midline)), 0);
+    sys.fsync(fd);
+  }
+  closeJournal(intake);
+}
+
 /** Removes the journal, which has nothing in it that is not done. */
-export function removeJournal(intake: Intake): void {
+function removeJournal(intake: Intake): void {
   if (intake.fd >= 0) sys.unlink(journalPath(intake.home));
   closeJournal(intake);
 }
@@ -226,9 +284,10 @@ export function takeInput(intake: Intake, size: number): boolean {
   const room = Math.min(size, intake.buffer.length - (intake.to - intake.from));
   intake.short = false;
   if (!intake.journaled) return readInput(intake, room);
-  const moved = sys.splice(0, intake.fd, intake.end, room);
+  const moved = sys.splice(0, intake.fd, intake.end, Math.min(room, allowance(intake)));
   if (moved >= 0) {
     intake.end += moved;
+    intake.budget -= moved;
     intake.from = 0; // all of it comes from the journal
     intake.to = 0;
     return moved > 0;
@@ -239,7 +298,13 @@ export function takeInput(intake: Intake, size: number): boolean {
   return readInput(intake, room);
 }
 
-/** Goes on without a journal; what is in it that is not done is in the buffer. */
+/** What the journal may take at once: as much as the disk has room for, and in any case what fits
+ * into the page that it ends in. */
+function allowance({ budget, end }: Intake): number {
+  return Math.max(budget, pageBytes - (end % pageBytes));
+}
+
+/** Goes on without a journal; what is in it that is not done fits into the buffer. */
 export function dropJournal(intake: Intake): void {
   loadInput(intake);
   removeJournal(intake);
@@ -260,7 +325,7 @@ function readInput(intake: Intake, size: number): boolean {
   const got = sys.read(0, buffer, begun, begun + size);
   if (got === -errnos.EAGAIN || got === -errnos.EINTR) return true;
   if (got < 0) {
-    complain(sentence("svlogd", "warning", "unable to read standard input", reason(-got)));
+    warn("unable to read standard input", reason(-got));
     return false;
   }
   intake.to += got;
@@ -270,12 +335,17 @@ function readInput(intake: Intake, size: number): boolean {
 /** Fills the empty buffer from the journal. */
 export function loadInput(intake: Intake): void {
   if (intake.from < intake.to || intake.done >= intake.end) return;
-  const { fd, buffer, done, end, home } = intake;
-  const size = Math.min(buffer.length, end - done);
-  const got = demand(sys.pread(fd, buffer, 0, size, done), "read pending", home);
-  if (got === 0) throw new Trouble("read pending", home, errnos.EIO);
+  const got = readAt(intake, intake.done);
   intake.from = 0;
   intake.to = got;
+}
+
+/** Reads input at a place of the journal into the buffer; how much. */
+function readAt({ fd, buffer, end, home }: Intake, at: number): number {
+  const size = Math.min(buffer.length, end - at);
+  const got = demand(sys.pread(fd, buffer, 0, size, at), "read pending", home);
+  if (got === 0) throw new Trouble("read pending", home, errnos.EIO);
+  return got;
 }
 
 /** Counts what is in the logs now, after `taken` more bytes of the input. */
@@ -309,23 +379,49 @@ function writeCommit(
   putText({ fd, home }, encodeCommit({ boot, ...extent, midline, files }), 0);
 }
 
-/** Gives back the space of a journal that has grown. */
+/** Gives back the space of a journal that has grown: beyond what the disk has room for, too. */
 export function trimJournal(intake: Intake, directories: readonly LogDirectory[]): void {
-  if (intake.end > headerBytes + journalMaxBytes) emptyJournal(intake, directories);
+  if (!intake.journaled) return;
+  if (intake.budget <= 0) {
+    const free = sys.freespace(intake.fd);
+    intake.budget = free < 0 ? lookBytes : Math.min(lookBytes, Math.floor(free / 4));
+  }
+  const max = headerBytes + Math.min(journalMaxBytes, intake.budget);
+  if (intake.end > max) emptyJournal(intake, directories);
 }
 
 /** Gives back the space of what is done in a journal; false when there is none that could be.
- * Nothing uncommitted may be in the logs. */
-export function emptyJournal(intake: Intake, directories: readonly LogDirectory[]): boolean {
-  const { done, end, home, midline } = intake;
-  if (!intake.journaled || done === headerBytes || done - headerBytes < end - done) return false;
+ * Nothing uncommitted may be in the logs. On a full disk what is done becomes a hole, where a file
+ * can have some. */
+export function emptyJournal(
+  intake: Intake,
+  directories: readonly LogDirectory[],
+  isDiskFull = false,
+): boolean {
+  const { fd, done, end, home, midline, buffer } = intake;
+  if (!intake.journaled || done === headerBytes) return false;
   const rest = end - done;
-  if (rest > 0) moveInput(intake, directories);
+  if (rest > 0) {
+    if ((isDiskFull || intake.punched > 0) && punchJournal(intake)) return true;
+    if (intake.punched > 0) return false; // to fill a hole would take space
+    if (rest > Math.min(done - headerBytes, buffer.length)) return false;
+    moveInput(intake, directories);
+  }
   intake.stale = true; // until the commit has it, nothing may be added
-  demand(sys.ftruncate(intake.fd, headerBytes + rest), "truncate pending", home);
+  demand(sys.ftruncate(fd, headerBytes + rest), "truncate pending", home);
   intake.done = headerBytes;
   intake.end = headerBytes + rest;
+  intake.punched = 0;
   commitInput(intake, directories, 0, midline);
+  return true;
+}
+
+/** Makes a hole of the whole pages that are done; false when there are no new ones. */
+function punchJournal(intake: Intake): boolean {
+  const { fd, done, punched } = intake;
+  const to = done - (done % pageBytes);
+  if (to <= Math.max(punched, pageBytes) || sys.punch(fd, headerBytes, to) < 0) return false;
+  intake.punched = to;
   return true;
 }
 

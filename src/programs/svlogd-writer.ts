@@ -21,12 +21,14 @@ import {
   undoAppended,
   waitUntil,
   warn,
+  warnDropped,
 } from "./svlogd-directory.ts";
 import {
+  chunkBytes,
   commitInput,
-  dropJournal,
   hasInput,
   type Intake,
+  isJournalLeft,
   loadInput,
   openJournal,
 } from "./svlogd-intake.ts";
@@ -50,7 +52,12 @@ export interface Writer {
   ready: boolean;
   /** The input has ended. */
   ended: boolean;
+  /** Bytes of input that are written at once: less while little is all that can be. */
+  partBytes: number;
 }
+
+/** Less than this is not written for itself where no more can be: a disk is full then. */
+const partMinBytes = 64;
 
 /** A log that may not be rotated until then, and can take no more. */
 export class Held extends Trouble {
@@ -80,20 +87,29 @@ export function settle(writer: Writer): void {
   }
 }
 
+/** Takes over what a predecessor has left, also where nothing is kept for a successor. */
 function prepareJournal(writer: Writer): void {
   const { intake, directories, options } = writer;
+  if (intake.journaled && !isKeeping(writer) && !isJournalLeft(intake, directories)) {
+    intake.journaled = false;
+  }
   if (intake.journaled) {
     try {
       openJournal(intake, directories);
     } catch (error) {
       if (!options.lossy || !(error instanceof Trouble)) throw error;
+      warn(error.message, "");
       intake.journaled = false;
     }
   }
-  // What a lossy svlogd's predecessor has left is taken over, and then nothing is kept.
-  if (intake.journaled && options.lossy) dropJournal(intake);
   intake.stale = true;
   writer.ready = true;
+}
+
+/** False when nothing is kept for a svlogd after this one: there is a journal only until what was
+ * left in it is done. */
+export function isKeeping({ options, intake }: Writer): boolean {
+  return !options.lossy && intake.boot !== "";
 }
 
 /** Opens a log's `current`, puts it aside when that is due, and undoes what was not committed. */
@@ -160,9 +176,9 @@ function leaveOut({ intake }: Writer, directory: LogDirectory, { message }: Trou
 }
 
 function rejoin(directory: LogDirectory): void {
-  const { dropped, name } = directory;
   directory.retryAt = null;
-  warn(`${dropped} ${dropped === 1 ? "line was" : "lines were"} dropped: ${name}`, "");
+  warnDropped(directory);
+  directory.dropped = 0;
 }
 
 // --- Writing ------------------------------------------------------------------------------
@@ -184,7 +200,7 @@ export function writePart(writer: Writer): boolean {
     if (directories.some(({ notes }) => notes !== "")) settle(writer);
   }
   const working = directories.filter(({ retryAt, lock }) => retryAt === null && lock >= 0);
-  let part: Part = lostPart(intake, to);
+  let part: Part = lostPart(intake, Math.min(to, partEnd(writer)));
   for (let i = working.length - 1; i >= 0; i--) {
     const directory = working[i];
     if (directory === undefined) continue;
@@ -201,7 +217,25 @@ export function writePart(writer: Writer): boolean {
   working.forEach((directory, index) => {
     directory.selected = selected[index] ?? true;
   });
+  writer.partBytes = Math.min(2 * writer.partBytes, chunkBytes);
   return hasInput(intake);
+}
+
+/** Where a part ends that is not to be larger: behind a line, if there is one. */
+function partEnd({ intake, partBytes }: Writer): number {
+  const { buffer, from, to } = intake;
+  if (to - from <= partBytes) return to;
+  const line = buffer.lastIndexOf(10, from + partBytes - 1) + 1;
+  return line > from ? line : from + partBytes;
+}
+
+/** Sees to it that less is tried at once; false when it is as little as it can be, and then all is
+ * tried the next time. */
+export function isPartHalved(writer: Writer): boolean {
+  const { intake, partBytes } = writer;
+  const half = Math.floor(Math.min(partBytes, intake.to - intake.from) / 2);
+  writer.partBytes = half < partMinBytes ? chunkBytes : half;
+  return half >= partMinBytes;
 }
 
 /** The part of a writer that has no log to write to. */

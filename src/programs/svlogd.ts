@@ -15,26 +15,36 @@ import {
   type LogDirectory,
   makeRoom,
   openDirectory,
+  retryConfig,
   rotationDeadline,
   Trouble,
   undoAppended,
-  type Work,
   warn,
+  writing,
 } from "./svlogd-directory.ts";
 import {
   chunkBytes,
-  closeJournal,
+  dropJournal,
   emptyJournal,
+  endJournal,
   hasInput,
   newIntake,
-  removeJournal,
   takeInput,
   trimJournal,
 } from "./svlogd-intake.ts";
 import { newLines } from "./svlogd-lines.ts";
 import { type Options, parseOptions } from "./svlogd-options.ts";
 import { onProcessorEnd, startProcessor } from "./svlogd-processor.ts";
-import { endLine, Held, outDeadline, settle, type Writer, writePart } from "./svlogd-writer.ts";
+import {
+  endLine,
+  Held,
+  isKeeping,
+  isPartHalved,
+  outDeadline,
+  settle,
+  type Writer,
+  writePart,
+} from "./svlogd-writer.ts";
 
 export const usage = "[-ttv] [-L] [-r c] [-R abc] [-l len] [-b buflen] dir ...";
 
@@ -48,6 +58,8 @@ interface Logger extends Writer {
   retryAt: Millis | null;
   /** Told to end, at the end of the line. */
   ending: boolean;
+  /** All that was closed is on the disk as the commit of that time says. */
+  inOrder: boolean;
   /** All is written: until when processors may take to end; null: it is not. */
   leaveAt: Millis | null;
 }
@@ -66,6 +78,7 @@ export function main(argv: readonly string[]): Outcome {
     directories: openDirectories(options, []),
     lost: [],
     ...{ ready: false, retryAt: null, ending: false, ended: false, leaveAt: null },
+    ...{ inOrder: true, partBytes: chunkBytes },
   };
   return runTurns({ who, state: logger, fds: descriptors, deadline: nextDeadline, turn });
 }
@@ -79,18 +92,20 @@ function openDirectories(options: Options, before: readonly LogDirectory[]): Log
   const opened: LogDirectory[] = [];
   for (const name of options.names) {
     const old = before.find((directory) => directory.name === name);
-    const directory = openOrWarn(name, options, old?.work);
-    if (directory === null) continue;
-    directory.selected = old?.selected ?? true;
-    opened.push(directory);
+    const directory = openOrWarn(name, options, old);
+    if (directory !== null) opened.push(directory);
   }
   if (opened.length === 0) complain(sentence(who, "fatal", "no functional log directories."));
   return opened;
 }
 
-function openOrWarn(name: string, { verbose }: Options, work?: Work): LogDirectory | null {
+function openOrWarn(
+  name: string,
+  { verbose }: Options,
+  old: LogDirectory | undefined,
+): LogDirectory | null {
   try {
-    return openDirectory(name, verbose, work);
+    return openDirectory(name, verbose, old);
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     warn(error.message, "");
@@ -105,6 +120,7 @@ function nextDeadline({ directories, intake, retryAt, leaveAt }: Logger): Millis
   let first = retryAt;
   for (const directory of directories) {
     const { work } = directory;
+    first = earlier(first, directory.configAt);
     if (work.pid === 0) first = earlier(first, work.startAt);
     if (directory.retryAt !== null) first = earlier(first, outDeadline(intake, directory));
     else if (retryAt === null && !intake.midline) {
@@ -121,8 +137,9 @@ function earlier(a: Millis | null, b: Millis | null): Millis | null {
 
 function turn(logger: Logger, ready: readonly number[]): number | null {
   for (const number of readSignals(logger.signalFd)) onSignal(logger, number);
-  if (logger.directories.length === 0) return 111;
+  if (logger.directories.length === 0) return leave(logger, 111);
   const now = sys.monotonic();
+  for (const directory of logger.directories) retryConfig(directory, now);
   startProcessors(logger, now);
   if (logger.leaveAt === null) {
     if (!isWritten(logger, ready.includes(0), now)) {
@@ -132,7 +149,7 @@ function turn(logger: Logger, ready: readonly number[]): number | null {
     startProcessors(logger, sys.monotonic()); // with what was put aside just now
   }
   const isProcessing = logger.directories.some(({ work }) => work.pid !== 0);
-  return isProcessing && now < logger.leaveAt ? null : leave(logger);
+  return isProcessing && now < logger.leaveAt ? null : leave(logger, 0);
 }
 
 function startProcessors({ directories }: Logger, now: Millis): void {
@@ -143,7 +160,7 @@ function startProcessors({ directories }: Logger, now: Millis): void {
 function isWritten(logger: Logger, inputReady: boolean, now: Millis): boolean {
   if (logger.retryAt !== null) {
     // What is in the journal is safe there: a full disk is no reason to hold up whoever ends us.
-    if (logger.ending && logger.intake.journaled) return true;
+    if (logger.ending && logger.intake.journaled && isKeeping(logger)) return true;
     if (now < logger.retryAt) return false;
     logger.retryAt = null;
   }
@@ -181,18 +198,26 @@ function giveUp(logger: Logger, { directory, message }: Trouble): void {
   complain(sentence(who, "warning", `${message}, nor will it be again`, why));
 }
 
-function isRoomMade(logger: Logger, { errno, directory }: Trouble): boolean {
-  if (errno !== errnos.ENOSPC && errno !== errnos.EDQUOT) return false;
+/** Makes room where something is full, or sees to it that less is needed: what is done in the
+ * journal goes first, then old files where the config allows it. */
+function isRoomMade(logger: Logger, { errno, directory, what }: Trouble): boolean {
+  const isTooBig = errno === errnos.EFBIG;
+  if (!isTooBig && errno !== errnos.ENOSPC && errno !== errnos.EDQUOT) return false;
   if (isJournalEmptied(logger)) return true;
   const full = logger.directories.find(({ name }) => name === directory);
-  return full !== undefined && makeRoom(full);
+  if (full === undefined) return false;
+  if (!isTooBig && makeRoom(full)) return true;
+  if (what !== writing) return false;
+  if (isPartHalved(logger)) return true;
+  full.full = isTooBig && full.size > 0;
+  return full.full;
 }
 
 /** The journal may be what fills the disk. */
 function isJournalEmptied({ intake, directories }: Logger): boolean {
   try {
     for (const directory of directories) if (directory.fd >= 0) undoAppended(directory);
-    return emptyJournal(intake, directories);
+    return emptyJournal(intake, directories, true);
   } catch (error) {
     if (error instanceof Trouble) return false;
     throw error;
@@ -220,7 +245,7 @@ function onSignal(logger: Logger, number: number): void {
     case signals.HUP:
       inform("sighangup");
       if (logger.leaveAt !== null) break;
-      for (const directory of directories) closeDirectory(directory);
+      closeAll(logger);
       reopen(logger);
       logger.ready = false;
       logger.retryAt = null;
@@ -261,12 +286,16 @@ function reapProcessors(logger: Logger): void {
 }
 
 /** Closes everything; what is left in the journal is for the next svlogd. */
-function leave({ directories, intake }: Logger): number {
-  const isDone = !hasInput(intake);
-  for (const directory of directories) closeDirectory(directory);
-  if (isDone) removeJournal(intake);
-  else closeJournal(intake);
-  return 0;
+function leave(logger: Logger, code: number): number {
+  closeAll(logger);
+  endJournal(logger.intake, logger.inOrder);
+  return code;
+}
+
+function closeAll(logger: Logger): void {
+  for (const directory of logger.directories) {
+    if (!closeDirectory(directory)) logger.inOrder = false;
+  }
 }
 
 /** Moves what there is into the logs; true when this was the last. */
@@ -275,6 +304,7 @@ function pump(logger: Logger, inputReady: boolean): boolean {
   lookAfter(logger);
   settle(logger);
   trimJournal(intake, directories);
+  if (intake.journaled && !hasInput(intake) && !isKeeping(logger)) dropJournal(intake);
   const isWanted = !hasInput(intake) || intake.short;
   if (inputReady && !logger.ended && isWanted && !isLineEnded(logger)) {
     // What comes after the line that we wait for is for the svlogd after us.

@@ -155,6 +155,26 @@ JSValue sys_splice(ARGS) {
 	                           (size_t)int_in(ctx, argv[3]), SPLICE_F_NONBLOCK));
 }
 
+/* freespace(fd) -> bytes | -errno */
+JSValue sys_freespace(ARGS) {
+	UNUSED_ARGS;
+	struct statfs fs;
+	if (fstatfs(int_in(ctx, argv[0]), &fs) < 0) return outcome(ctx, -1);
+	if (fs.f_blocks == 0) return JS_NewInt32(ctx, -ENOSYS);
+	return JS_NewFloat64(ctx, (double)fs.f_bavail * (double)fs.f_bsize);
+}
+
+/* punch(fd, from, to) -> 0 | -errno */
+JSValue sys_punch(ARGS) {
+	UNUSED_ARGS;
+	double from, to;
+	if (JS_ToFloat64(ctx, &from, argv[1]) < 0 || JS_ToFloat64(ctx, &to, argv[2]) < 0)
+		return JS_EXCEPTION;
+	FAULT("punch", EOPNOTSUPP);
+	return outcome(ctx, fallocate(int_in(ctx, argv[0]), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	                              (off_t)from, (off_t)(to - from)));
+}
+
 /* udpsocket() -> fd | -errno */
 JSValue sys_udpsocket(ARGS) {
 	UNUSED_ARGS;
@@ -375,6 +395,9 @@ JSValue sys_readdir(ARGS) {
 	JSValue result;
 	int fd = directory_in(ctx, argv[0], &result);
 	if (fd < 0) return result;
+#ifdef TRINIT_FAULTS
+	if (fault_armed("readdir")) close(fd), fd = -1; /* a listing that fails half way */
+#endif
 	JSValue names = JS_NewArray(ctx);
 	uint32_t count = 0;
 	long size;

@@ -202,6 +202,8 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(write, 4),
 	SYS_CALL(pwrite, 3),
 	SYS_CALL(splice, 4),
+	SYS_CALL(freespace, 1),
+	SYS_CALL(punch, 3),
 	SYS_CALL(readfile, 3),
 	SYS_CALL(readown, 3),
 	SYS_CALL(isown, 1),

@@ -65,6 +65,11 @@ declare const sys: {
   /** Moves at most `size` bytes from a pipe into a file at `offset`, without waiting: 0 when the
    * pipe has no writer left, -EAGAIN when it is empty, -EINVAL where it is no pipe. */
   splice(from: number, to: number, offset: number, size: number): number;
+  /** Bytes that the file system of a descriptor has free for us; negative where it does not say. */
+  freespace(fd: number): number;
+  /** Gives back the space of a file's bytes [from, to), which read as 0 from then on; its size
+   * stays. -EOPNOTSUPP on a file system that cannot. */
+  punch(fd: number, from: number, to: number): number;
   /** The first `max` bytes of a file, with `itself` as opennode() opens it; a FIFO is not waited
    * for. */
   readfile(path: Bytes, max: number, itself?: boolean): Bytes | number;

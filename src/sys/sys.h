@@ -115,6 +115,8 @@ JSValue sys_pread(ARGS);
 JSValue sys_write(ARGS);
 JSValue sys_pwrite(ARGS);
 JSValue sys_splice(ARGS);
+JSValue sys_freespace(ARGS);
+JSValue sys_punch(ARGS);
 JSValue sys_udpsocket(ARGS);
 JSValue sys_sendto(ARGS);
 JSValue sys_readfile(ARGS);

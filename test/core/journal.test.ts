@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  closedCommit,
   decodeCommit,
   encodeCommit,
   headerBytes,
@@ -241,7 +242,7 @@ test("a commit comes back as it was written, whatever is behind it", () => {
   assert.deepEqual(decodeCommit(encodeCommit(none)), none);
 });
 
-test("a commit of the most directories fits the page", () => {
+test("a commit of the most directories fits before the input", () => {
   const worst = { id: `${2n ** 64n - 1n}:${2n ** 64n - 1n}`, size: 2 ** 53 };
   const files = Array.from({ length: 32 }, () => worst);
   assert.ok(encodeCommit({ ...commit, files }).length <= headerBytes);
@@ -258,9 +259,23 @@ test("a journal of another boot, or of no known one, is not trusted", () => {
   const files = [{ id: "3:4", size: 1000001 }, null];
   const empty = { done: headerBytes, end: headerBytes };
   const ignored = { fresh: true, ...empty, midline: false, cuts: [null, null] };
-  assert.deepEqual(recover(commit, "another", 1e12, files), ignored);
-  assert.deepEqual(recover({ ...commit, boot: "" }, "", 1e12, files), ignored);
-  assert.deepEqual(recover(null, boot, 1e12, files), ignored);
+  const lost = 1e12 - commit.done;
+  assert.deepEqual(recover(commit, "another", 1e12, files), { ...ignored, lost });
+  assert.deepEqual(recover({ ...commit, boot: "" }, "", 1e12, files), { ...ignored, lost });
+  assert.deepEqual(recover(null, boot, headerBytes + 7, files), { ...ignored, lost: 7 });
+  assert.equal(recover(null, boot, 0, []).lost, 0);
+  assert.equal(recover(commit, "another", headerBytes, files).lost, 0); // all was done
+});
+
+test("a journal that was closed in order is trusted in any boot, and nothing is cut", () => {
+  const closed = decodeCommit(encodeCommit(closedCommit(commit.done, true)));
+  const files = [{ id: "3:4", size: 1000001 }, null];
+  for (const now of [boot, "another", ""]) {
+    const { fresh, lost, ...found } = recover(closed, now, 1e12, files);
+    assert.deepEqual([fresh, lost], [false, 0]);
+    const { done } = commit;
+    assert.deepEqual(found, { done, end: 1e12, midline: true, cuts: [null, null] });
+  }
 });
 
 test("only a current that the commit names, and that has grown since, is cut", () => {

@@ -89,3 +89,18 @@ test("a line that has no effect is complained about by name, and the others coun
     assert.deepEqual(config, { ...defaultConfig, keepMax: 7 });
   }
 });
+
+test("no old file goes by a line that is not understood", () => {
+  for (const text of ["nfifty", "n", "n-5", "n36k", "n1O0", "\xef\xbb\xbfn36", " n36", "keep 36"]) {
+    const { config, complaints } = parseConfig(`s5000\n${text}\n`, "log");
+    assert.deepEqual([config.keepMax, config.sizeMaxBytes], [0, 5000], text);
+    assert.deepEqual(complaints, [`log: "${text}" in config is not understood`]);
+    assert.equal(parseConfig(`${text}\nn7`, "log").config.keepMax, 7, text); // a line says it
+  }
+  assert.equal(configOf("sabc").keepMax, defaultConfig.keepMax);
+  for (const text of ["N", "Nabc", "N1O"]) {
+    const { config, complaints } = parseConfig(`n20\n${text}\n`, "log");
+    assert.ok(config.keepMin > config.keepMax, text);
+    assert.equal(complaints.length, 1);
+  }
+});

@@ -91,7 +91,9 @@ test("after a rotation the oldest go until the maximum is left", () => {
 test("a full disk takes the oldest while more than the minimum are left", () => {
   assert.equal(sacrificedFile(names, configOf("N2")), name(1, "u"));
   assert.equal(sacrificedFile(names, configOf("N3")), null);
-  assert.equal(sacrificedFile(names, configOf("N0")), null);
+  assert.equal(sacrificedFile(names, configOf("N0")), name(1, "u"));
+  assert.equal(sacrificedFile(names.slice(0, 1), configOf("N0")), names[0]);
+  assert.equal(sacrificedFile([], configOf("N0")), null);
   assert.equal(sacrificedFile(names, configOf("n0\nN1")), null);
   assert.equal(sacrificedFile(names, configOf("n1\nN1")), null);
 });

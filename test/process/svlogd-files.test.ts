@@ -72,14 +72,6 @@ test("every line of a config that has no effect, or another one, is named", asyn
   assert.deepEqual([code, read(log)], [0, "a\n"]);
 });
 
-test("a config that cannot be read is as none", async (t) => {
-  const log = makeLog(t);
-  fs.mkdirSync(path.join(log, "config"));
-  const { code, stderr } = await run(t, svlogd, [log], { input: "a\n" });
-  assert.equal(stderr, `svlogd: warning: unable to read config: ${log}: is a directory\n`);
-  assert.deepEqual([code, read(log)], [0, "a\n"]);
-});
-
 // --- Lines ------------------------------------------------------------
 
 test("-t, -tt and -ttt stamp every line", async (t) => {
