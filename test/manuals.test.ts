@@ -1,6 +1,6 @@
 // The manuals: one look, no page that is named and not there.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { sharedFiles } from "../src/applets.ts";
@@ -11,6 +11,20 @@ const manuals = readdirSync(directory).filter((name) => /\.[58]$/.test(name));
 function textOf(name: string): string {
   return readFileSync(path.join(directory, name), "utf8");
 }
+
+test("docs/SECURITY.md names a test for every promise", () => {
+  const root = path.resolve(directory, "../..");
+  const text = readFileSync(path.join(root, "docs/SECURITY.md"), "utf8");
+  const [, table = ""] = text.split("| name |");
+  const rows = table.split("\n\n", 1)[0]?.split("\n").slice(2) ?? [];
+  assert.ok(rows.length > 5);
+  for (const row of rows) {
+    const tests = [...(row.split(" | ").at(-1) ?? "").matchAll(/`(\w+\/[\w-]+)`/g)];
+    assert.ok(tests.length > 0, row);
+    for (const [, name] of tests)
+      assert.ok(existsSync(path.join(root, `test/${name}.test.ts`)), name);
+  }
+});
 
 /** Sections that a reader finds in the same place of every manual; it may have others. */
 const sections = [
