@@ -9,13 +9,12 @@ import { reason, sentence } from "../core/message.ts";
 import { serviceNames } from "../core/scan.ts";
 import { forwarded, nothingToRun } from "../core/single.ts";
 import { waitReady } from "../sys/loop.ts";
-import { complain, Refusal } from "../sys/posix.ts";
+import { complain, ownPaths, Refusal } from "../sys/posix.ts";
 import { send, startCommand } from "./entrypoint.ts";
 import { listDescendants } from "./parents.ts";
 import { serviceTree } from "./shadow-files.ts";
 import { services } from "./trinit-services.ts";
 
-const self = "/proc/self/exe";
 const failed = 111;
 
 function warn(what: string, why?: string): void {
@@ -101,7 +100,7 @@ export function cleanEnvironment(): readonly string[] {
 /** Who ends when the services are up: as the leader of a session, which can be killed. */
 export function startAwait({ waitMs }: Entrypoint): Event {
   const argv = ["trinit", "await", `${Math.ceil(waitMs / 1000)}`];
-  for (const path of waitMs === 0 ? [] : [self, sys.execfn()]) {
+  for (const path of waitMs === 0 ? [] : ownPaths()) {
     const pid = sys.spawn({ path, argv, cwd: null, fds: [0, 1, 2], birth: null, session: true });
     if (typeof pid === "number") return { kind: "awaitStarted", pid };
     warn(`unable to run ${path}`, reason(pid[0]));

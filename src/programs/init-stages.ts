@@ -6,6 +6,7 @@ import { restKillMs, stage3LimitMs } from "../core/limits.ts";
 import { isAlive } from "../core/main-process.ts";
 import { errnos, reason } from "../core/message.ts";
 import type { Millis } from "../core/time.ts";
+import { ownPaths } from "../sys/posix.ts";
 import { cleanEnvironment, prepareServices, unsupervised } from "./init-container.ts";
 import { announce, type Init, openConsole, remember, say } from "./init-state.ts";
 import { runningOf } from "./parents.ts";
@@ -27,7 +28,7 @@ export function startStage(init: Init, stage: Stage, builtIn: boolean): Event {
   }
   const place = `built-in stage ${stage}`;
   const argv = ["trinit", "stage", `${stage}`, ...stageOptions(init, stage)];
-  for (const path of ["/proc/self/exe", sys.execfn()]) {
+  for (const path of ownPaths()) {
     const started = startAs(init, stage, place, path, argv);
     if (started !== null && typeof started !== "string") return started;
   }

@@ -90,7 +90,8 @@ export function openOutput(
       closePipes(relays, owner.relay);
       owner.relay = null;
     }
-    warn(log, "/relay", "unable to relay the output of some services", reasonOf(error));
+    const why = error instanceof SysError ? error.message : reasonOf(error);
+    warn(log, "/relay", "unable to relay the output of some services", why);
     return [];
   }
   if (owner.relay.pid > 0) owner.relay.isRejoined = true;

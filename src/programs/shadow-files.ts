@@ -55,8 +55,8 @@ export function absolute(directory: string): string {
   let path = directory;
   while (path.length > 1 && path.endsWith("/")) path = path.slice(0, -1);
   if (path.startsWith("/")) return path;
-  const here = sys.readlink("/proc/self/cwd");
-  return typeof here === "number" ? path : `${here}/${path}`; // without /proc nobody knows
+  const here = sys.getcwd();
+  return typeof here === "number" ? path : `${here}/${path}`; // it was removed
 }
 
 // --- What is there -----------------------------------------------------------------------

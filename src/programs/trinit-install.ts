@@ -8,11 +8,13 @@ import { baseName } from "../core/verbs.ts";
 import {
   close,
   complain,
+  executable,
   fsync,
   isLink,
   lstatIfThere,
   mkdir,
   open,
+  ownPaths,
   readIfThere,
   readlink,
   regularMode,
@@ -24,7 +26,6 @@ import {
   writeBuffer,
 } from "../sys/posix.ts";
 
-const self = "/proc/self/exe";
 const failed = 111;
 const copyBytes = 65536;
 const typeMask = 0o170000;
@@ -114,7 +115,7 @@ function isFree(path: string, isOurs: (path: string) => boolean): boolean {
 
 /** Where the files that came with this executable are: beside it, or where it installed them. */
 function findShare(files: readonly string[]): string {
-  const path = readlink(self);
+  const path = executable();
   const directory = path.slice(0, path.lastIndexOf("/"));
   const beside = `${directory}/share`;
   for (const share of [beside, `${directory}/../share`]) {
@@ -147,7 +148,7 @@ export function install(words: readonly string[]): number | null {
   const order = parse(words);
   if (order === null) return null;
   const { directory, withInit, share } = order;
-  const program = { from: self, to: `${directory}/trinit`, mode: 0o755 };
+  const program = { from: ownPaths()[0] ?? "", to: `${directory}/trinit`, mode: 0o755 };
   const there = lstatIfThere(program.to);
   if (there !== null && !isRegular(there)) {
     complain(sentence("trinit", "fatal", `unable to install ${program.to}`, foreign));

@@ -13,11 +13,17 @@ import { serviceNames, servicesDirectory } from "../core/scan.ts";
 import type { Status } from "../core/status.ts";
 import type { Millis } from "../core/time.ts";
 import { waitReady } from "../sys/loop.ts";
-import { close, complain, isDirectory, pipe, statIfThere, tryRead } from "../sys/posix.ts";
+import {
+  close,
+  complain,
+  isDirectory,
+  ownPaths,
+  pipe,
+  statIfThere,
+  tryRead,
+} from "../sys/posix.ts";
 import { listDescendants } from "./parents.ts";
 import { gone, openOk, readStatus, tell } from "./sv-service.ts";
-
-const self = "/proc/self/exe";
 
 /** $SVDIR, or what is built in. */
 export function services(): string {
@@ -85,7 +91,7 @@ function checkServices(paths: readonly string[], seconds: number): void {
   const argv = ["sv", "-w", `${Math.max(0, seconds)}`, "check", ...paths];
   const sv = { argv, cwd: null, fds: [-1, input, -1], birth: null };
   let started: ReturnType<typeof sys.spawn> = 0;
-  for (const path of [self, sys.execfn()]) {
+  for (const path of ownPaths()) {
     started = sys.spawn({ ...sv, path });
     if (typeof started === "number") break;
     warn(`unable to run ${path}`, reason(started[0]));

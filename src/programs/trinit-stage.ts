@@ -18,7 +18,7 @@ import {
   unmountOrder,
 } from "../core/mounts.ts";
 import type { Millis } from "../core/time.ts";
-import { close, complain, isSame } from "../sys/posix.ts";
+import { close, complain, isSame, ownPaths } from "../sys/posix.ts";
 import { runningOf } from "./parents.ts";
 import { endRest, findEnding, waitForMain, whyNotUnderInit } from "./trinit-killall.ts";
 import { services, stopServices } from "./trinit-services.ts";
@@ -26,7 +26,6 @@ import { services, stopServices } from "./trinit-services.ts";
 /** When the parts of stage 1 began, for `trinit bootchart`. */
 export const timesFile = "/run/runit/times";
 
-const self = "/proc/self/exe";
 const failed = 111;
 /** Over a thousand mounts. */
 const mountinfoBytes = 262144;
@@ -116,7 +115,7 @@ function supervise(options: readonly string[]): number {
   }
   sys.mkdir(directory, 0o755); // runsvdir tells where it is not there
   const argv = ["runsvdir", "-P", ...options, directory];
-  for (const path of [self, sys.execfn()]) {
+  for (const path of ownPaths()) {
     const [errno] = sys.execve(path, argv, sys.environ(), []);
     warn(`unable to run ${path}`, errno);
   }

@@ -5,7 +5,7 @@ import { leadingNumber, questionIn } from "../core/args.ts";
 import { sentence } from "../core/message.ts";
 import { servicesDirectory } from "../core/scan.ts";
 import { isSuccess } from "../sys/loop.ts";
-import { complain, readlink, reasonOf, SysError, writeAll } from "../sys/posix.ts";
+import { complain, executable, ownPaths, reasonOf, SysError, writeAll } from "../sys/posix.ts";
 import { answer } from "./answer.ts";
 import { serviceTree } from "./shadow-files.ts";
 import { bootchart } from "./trinit-bootchart.ts";
@@ -18,7 +18,6 @@ export const usage = `usage: trinit help [name] | info | --version | name [args]
        trinit install [--init] [--share dir] dir | stage 1|2|3 | await seconds
        trinit down [-l] | killall [-w seconds] | bootchart | shadow dir`;
 
-const self = "/proc/self/exe";
 const wrongCall = 100;
 const failed = 111;
 
@@ -54,7 +53,7 @@ function help(name: string | undefined): number {
 function helpOf(name: string): number {
   const spec = { argv: [name, "--help"], cwd: null, fds: [], birth: null };
   let started: ReturnType<typeof sys.spawn> = 0;
-  for (const path of [self, sys.execfn()]) {
+  for (const path of ownPaths()) {
     started = sys.spawn({ ...spec, path });
     if (typeof started === "number") break;
   }
@@ -66,7 +65,7 @@ function helpOf(name: string): number {
 /** Version, and the paths in force. */
 function info(): number {
   print(`version     ${VERSION}`);
-  print(`executable  ${readlink(self)}`);
+  print(`executable  ${executable()}`);
   print(`services    ${servicesDirectory}`);
   print(`SVDIR       ${sys.getenv("SVDIR") ?? "not set"}`);
   return 0;

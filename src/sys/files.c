@@ -373,6 +373,13 @@ JSValue sys_readlink(ARGS) {
 	return size < 0 ? outcome(ctx, -1) : bytes_out(ctx, target, (size_t)size);
 }
 
+/* getcwd() -> path | -errno */
+JSValue sys_getcwd(ARGS) {
+	UNUSED_ARGS;
+	char path[4096];
+	return getcwd(path, sizeof path) ? bytes_out(ctx, path, strlen(path)) : outcome(ctx, -1);
+}
+
 /* The directory of a path, or another descriptor of one; negative with what to return. */
 static int directory_in(JSContext *ctx, JSValueConst value, JSValue *result) {
 	int fd;

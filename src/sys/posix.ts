@@ -1,7 +1,7 @@
 // System calls for the programs: an outcome that is expected is a value, everything else
 // throws a SysError that knows the call, the errno and the path.
 import type { Resource } from "../core/chpst.ts";
-import { complaintMs, usersFileBytes } from "../core/limits.ts";
+import { complaintMs, linksMax, usersFileBytes } from "../core/limits.ts";
 import { type Errno, errnos, reason } from "../core/message.ts";
 import { findGroup, findUser, type Group, type User } from "../core/users.ts";
 
@@ -240,6 +240,24 @@ export function outputPipe(): [number, number] {
 export function isRemoved(): boolean {
   const path = sys.readlink("/proc/self/cwd");
   return typeof path === "string" && path.endsWith(" (deleted)") && statIfThere(path) === null;
+}
+
+/** What this executable can be started by: where there is no /proc, only the path that it was
+ * started by itself. */
+export function ownPaths(): readonly string[] {
+  const self = "/proc/self/exe";
+  return sys.stat(self) === -errnos.ENOENT ? [sys.execfn()] : [self, sys.execfn()];
+}
+
+/** The path of this executable, which is no link. */
+export function executable(): string {
+  let path = ownPaths()[0] ?? "";
+  for (let links = 0; links < linksMax; links++) {
+    const target = sys.readlink(path);
+    if (typeof target === "number") return path;
+    path = target.startsWith("/") ? target : path.slice(0, path.lastIndexOf("/") + 1) + target;
+  }
+  return path;
 }
 
 /** The write end of a pipe whose read end we have; null where there is no /proc. */

@@ -222,6 +222,7 @@ static const JSCFunctionListEntry sys_table[] = {
 	SYS_CALL(fstat, 1),
 	SYS_CALL(fstype, 1),
 	SYS_CALL(readlink, 1),
+	SYS_CALL(getcwd, 0),
 	SYS_CALL(readdir, 1),
 	SYS_CALL(rename, 2),
 	SYS_CALL(unlink, 1),

@@ -100,6 +100,8 @@ declare const sys: {
   /** The magic number of the file system, as statfs(2) lists them. */
   fstype(path: Bytes): number;
   readlink(path: Bytes): Bytes | number;
+  /** The working directory, also where there is no /proc; -ENOENT when it was removed. */
+  getcwd(): Bytes | number;
   /** Names without . and .., in no order; of a path, or of a descriptor, once. */
   readdir(directory: Bytes | number): Bytes[] | number;
   rename(from: Bytes, to: Bytes): number;

@@ -137,6 +137,7 @@ JSValue sys_lstat(ARGS);
 JSValue sys_fstat(ARGS);
 JSValue sys_fstype(ARGS);
 JSValue sys_readlink(ARGS);
+JSValue sys_getcwd(ARGS);
 JSValue sys_readdir(ARGS);
 JSValue sys_rename(ARGS);
 JSValue sys_symlink(ARGS);
