@@ -117,9 +117,16 @@ export const awaitLookMs = 5;
 export const restSeconds = 5;
 /** The same in a container. */
 export const restContainerSeconds = 2;
-/** How long lines that services have written wait for who reads the output of their container: as
- * long as its engine lets it, 10 seconds mostly, or 30. */
+/** How long lines that services have written wait for a reader, where no engine ends it earlier. */
 export const relaySeconds = 30;
+/** All else of a container is over so long after its services' time: that makes 8 of the 10
+ * seconds that engines give. */
+export const endContainerMs = 1000;
+/** What each step of its end has even so: there are five, which leaves half a second of the 10. */
+export const endStepMs = 300;
+/** So long after the time when all was to be over, the 10 seconds have passed: the engine has
+ * granted more. */
+export const endGrantedMs = 2500;
 /** Nothing of a process runs after KILL, but a disk that it waits for may hold it up. */
 export const restKillMs = 1000;
 /** How often processes are listed while many end, or when no pidfd can be had (Linux < 5.3). */

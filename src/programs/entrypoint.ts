@@ -147,17 +147,27 @@ export function startCommand(command: readonly string[]): number | ReturnType<ty
   const [program = ""] = command;
   let failure: readonly [Errno, string] = [errnos.ENOENT, "execve"];
   let isThere = false;
+  const env = listenEnvironment();
   for (const path of program === "" ? [] : placesOf(program, sys.getenv("PATH"))) {
     const stat = sys.stat(path);
     if (stat === -errnos.ENOENT || stat === -errnos.ENOTDIR) continue;
     const spec = { path, argv: command, cwd: null, fds: [], birth: null, foreground: true };
-    const result = sys.spawn(spec);
+    const result = sys.spawn({ ...spec, env, tellsPid: env !== null });
     if (typeof result === "number") return result;
     failure = result;
     isThere = true;
     if (result[1] !== "execve" || !isElsewhere(result[0])) break;
   }
   return notStarted(program, failure[0], failure[1], isThere);
+}
+
+/** Sockets that were handed to us, as sd_listen_fds(3) has it, are the command's: it is named as
+ * the one that they are for. null: nobody has handed us any. */
+function listenEnvironment(): readonly string[] | null {
+  if (sys.getenv("LISTEN_PID") !== `${sys.getpid()}`) return null;
+  const ours = ["LISTEN_PID=", "LISTEN_PIDFDID="]; // the latter names us in another way
+  const others = sys.environ().filter((entry) => !ours.some((start) => entry.startsWith(start)));
+  return [...others, "LISTEN_PID=          "];
 }
 
 function tell({ isVerbose }: Entrypoint, text: string): void {

@@ -7,6 +7,7 @@ import { isAlive } from "../core/main-process.ts";
 import { errnos, reason } from "../core/message.ts";
 import type { Millis } from "../core/time.ts";
 import { ownPaths } from "../sys/posix.ts";
+import { beginEnd } from "./end-limits.ts";
 import { cleanEnvironment, prepareServices, unsupervised } from "./init-container.ts";
 import { announce, type Init, openConsole, remember, say } from "./init-state.ts";
 import { runningOf } from "./parents.ts";
@@ -19,7 +20,10 @@ export function startStage(init: Init, stage: Stage, builtIn: boolean): Event {
     if (!prepareServices(init.options, init.stages)) return unsupervised;
     init.isPrepared = true;
   }
-  if (stage === 3) sys.setenv("TRINIT_MAIN", mainToWaitFor(init));
+  if (stage === 3) {
+    sys.setenv("TRINIT_MAIN", mainToWaitFor(init));
+    beginEnd(init.boot.role === "machine");
+  }
   const file = builtIn ? null : fileOf(init, stage);
   if (file !== null && sys.stat(file) !== -errnos.ENOENT) {
     const started = startAs(init, stage, file, file, [file]);

@@ -91,7 +91,7 @@ function bootUp(name: string, argv: readonly string[]): Outcome {
   if (options.parentDeath !== null) sys.parentdeath(options.parentDeath);
   if (isFirst) mountProc();
   else sys.subreaper();
-  if (!isResumed) sys.setenv("TRINIT_EXITCODE", null); // another init's
+  for (const name of isResumed ? [] : ["TRINIT_EXITCODE", "TRINIT_BEGAN"]) sys.setenv(name, null);
   sys.setenv("TRINIT_INIT", isFirst ? null : `${sys.getpid()}`);
   const isMachine = isFirst && (sys.machine() || (FAULTS && sys.fault("machine")));
   if (sys.getenv("PATH") === null) sys.setenv("PATH", defaultPath);

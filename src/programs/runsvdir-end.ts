@@ -4,10 +4,11 @@
 
 import { leadingNumber } from "../core/args.ts";
 import { signals } from "../core/commands.ts";
-import { restContainerSeconds, restLookMs, statusBytes } from "../core/limits.ts";
+import { relaySeconds, restContainerSeconds, restLookMs, statusBytes } from "../core/limits.ts";
 import type { Running } from "../core/rest.ts";
 import { decodeStatus } from "../core/status.ts";
 import type { Millis } from "../core/time.ts";
+import { stepUntil } from "./end-limits.ts";
 import { runningOf } from "./parents.ts";
 
 export interface Ending {
@@ -19,12 +20,18 @@ export interface Ending {
   isKilled: boolean;
   /** When the rest gets KILL; null: services are waited for. */
   killAt: Millis | null;
+  /** Since when. */
+  readonly began: Millis;
+  /** Only relays are left, which wait for a reader of our output until this; null: not yet. */
+  relaysUntil: Millis | null;
   /** Some status is not watched, and has to be looked at. */
   isDeaf: boolean;
 }
 
 export function newEnding(code: number): Ending {
-  return { code, isTyped: false, isKilled: false, killAt: null, isDeaf: false };
+  const began = sys.monotonic();
+  const none = { killAt: null, relaysUntil: null };
+  return { code, isTyped: false, isKilled: false, began, ...none, isDeaf: false };
 }
 
 /** Wakes us when the service writes its status. */
@@ -35,8 +42,14 @@ export function watchStatus(ending: Ending, inotify: number, directory: string):
 }
 
 /** When endRest() is to be called again; null: when something has happened. */
-export function nextLook({ killAt, isDeaf }: Ending): Millis | null {
-  return killAt ?? (isDeaf ? sys.monotonic() + restLookMs : null);
+export function nextLook({ killAt, relaysUntil, isDeaf }: Ending): Millis | null {
+  return relaysUntil ?? killAt ?? (isDeaf ? sys.monotonic() + restLookMs : null);
+}
+
+/** True when the lines of services have waited long enough for a reader. The first call begins. */
+export function isUnread(ending: Ending): boolean {
+  ending.relaysUntil ??= stepUntil(relaySeconds * 1000, ending.began);
+  return sys.monotonic() >= ending.relaysUntil;
 }
 
 /** `own` tells the pids of those that are waited for, `directories` are their services'. */

@@ -90,7 +90,8 @@ export function openOutput(
       closePipes(relays, owner.relay);
       owner.relay = null;
     }
-    const why = error instanceof SysError ? error.message : reasonOf(error);
+    const isThere = typeof sys.stat("/proc/self/fd") !== "number";
+    const why = isThere ? reasonOf(error) : "/proc is not there";
     warn(log, "/relay", "unable to relay the output of some services", why);
     return [];
   }

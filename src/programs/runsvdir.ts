@@ -13,7 +13,14 @@ import { answer } from "./answer.ts";
 import { samples } from "./runsv.ts";
 import { readStat } from "./runsv-files.ts";
 import { hasEnded, mayHaveEnded, newAdoption, release } from "./runsvdir-adopt.ts";
-import { type Ending, endRest, newEnding, nextLook, watchStatus } from "./runsvdir-end.ts";
+import {
+  type Ending,
+  endRest,
+  isUnread,
+  newEnding,
+  nextLook,
+  watchStatus,
+} from "./runsvdir-end.ts";
 import { exitCodeIn, isEssential, tellInit } from "./runsvdir-essential.ts";
 import { isElsewhere, movedExit, pipeSubject, startDue } from "./runsvdir-fork.ts";
 import { listAgain, listAll } from "./runsvdir-list.ts";
@@ -105,7 +112,7 @@ function descriptors({ signalFd, watch, title, adoption }: Runsvdir): readonly n
 function nextDeadline(state: Runsvdir): Millis | null {
   const { ending, children, adoption, due } = state;
   const isEnding = ending !== null; // only the end of a runsv is waited for, and of a relay
-  const isLooking = isEnding && isFirst() && children.size > 0;
+  const isLooking = isEnding && isFirst() && (children.size > 0 || ending.relaysUntil !== null);
   const times = [isLooking ? nextLook(ending) : isEnding ? null : state.scanDue, adoption.lookAt];
   times.push(ending?.isKilled ? null : relayDue(state.relays));
   if (!isEnding) for (const child of due) times.push(child.due);
@@ -182,7 +189,10 @@ function goOnEnding(state: Runsvdir, ending: Ending): number | null {
   const { children, relays } = state;
   if (!ending.isKilled) startRelays(state, relays, sys.monotonic());
   const left = [...children.values()];
-  if (left.length === 0) return ending.isKilled || isRelayed(relays) ? ending.code : null;
+  if (left.length === 0) {
+    const isOut = ending.isKilled || isRelayed(relays) || (isFirst() && isUnread(ending));
+    return isOut ? ending.code : null;
+  }
   if (!isFirst()) return null;
   const directories = left.map((child) => pathOf(state, child));
   const own = (): ReadonlySet<number> => {

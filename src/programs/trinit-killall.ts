@@ -19,6 +19,7 @@ import {
 import type { Millis } from "../core/time.ts";
 import { waitReady } from "../sys/loop.ts";
 import { close, complain, isSame, readlink, SysError } from "../sys/posix.ts";
+import { stepUntil } from "./end-limits.ts";
 import { listAll } from "./parents.ts";
 import { loggers } from "./trinit-services.ts";
 
@@ -119,7 +120,7 @@ export function waitForMain(): void {
 /** TERM to the rest, and to what comes up meanwhile by itself; KILL to what is there after
  * `seconds`. Loggers and relays are told nothing: they end when nobody is left whose lines they
  * could write. Loggers are killed when they have not so long after; relays, which wait for whoever
- * reads the output of the container, have the time that engines give it. What is left even so. */
+ * reads the output of the container, have what is left of its time. What is left even so. */
 export function endRest(seconds: number, init: number): readonly Running[] {
   const pids = loggers();
   let left = listRest(init);
@@ -155,7 +156,7 @@ function endThese(
   told: Set<string>,
   isMeant: (one: Running) => boolean,
 ): readonly Running[] {
-  const until = sys.monotonic() + seconds * 1000;
+  const until = stepUntil(seconds * 1000);
   let all = before;
   let rest = all.filter(isMeant);
   while (rest.length > 0 && sys.monotonic() < until) {
@@ -170,7 +171,7 @@ function endThese(
   }
   if (rest.length > 0)
     complain(sentence("trinit", "warning", `sending KILL to ${listNames(rest)}`));
-  const end = sys.monotonic() + restKillMs;
+  const end = stepUntil(restKillMs);
   while (rest.length > 0 && sys.monotonic() < end) {
     for (const { pid } of rest) sys.kill(pid, signals.KILL);
     waitForEnds(rest, end);

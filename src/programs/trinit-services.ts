@@ -22,6 +22,7 @@ import {
   statIfThere,
   tryRead,
 } from "../sys/posix.ts";
+import { stepUntil } from "./end-limits.ts";
 import { listDescendants } from "./parents.ts";
 import { gone, openOk, readStatus, tell } from "./sv-service.ts";
 
@@ -194,7 +195,7 @@ function killLate(service: Ending): void {
   complain(`kill: ${status?.state ?? "run"}: ${path}: (pid ${status?.pid ?? 0})`);
   command(path, "k");
   service.isKilled = true;
-  service.until = sys.monotonic() + restContainerSeconds * 1000;
+  service.until = stepUntil(restContainerSeconds * 1000);
 }
 
 /** The service is down, and its runsv waits for the end of the log. */

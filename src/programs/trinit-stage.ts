@@ -1,6 +1,5 @@
 // trinit stage N: what init runs where /etc/runit/N is missing or cannot be executed. A container
 // mounts and unmounts nothing: its file systems are its engine's.
-import { leadingNumber } from "../core/args.ts";
 import {
   lineBytes,
   restContainerSeconds,
@@ -19,6 +18,7 @@ import {
 } from "../core/mounts.ts";
 import type { Millis } from "../core/time.ts";
 import { close, complain, isSame, ownPaths } from "../sys/posix.ts";
+import { endBegan, stepUntil, stopSecondsOr } from "./end-limits.ts";
 import { runningOf } from "./parents.ts";
 import { endRest, findEnding, waitForMain, whyNotUnderInit } from "./trinit-killall.ts";
 import { services, stopServices } from "./trinit-services.ts";
@@ -151,7 +151,7 @@ function end(): number {
   const isHere = typeof init === "number";
   const until = stopsAt();
   stopServices(until, false, init);
-  stopServices(Math.max(until, sys.monotonic() + 1000), true, init);
+  stopServices(Math.max(until, stepUntil(1000)), true, init);
   waitForMain();
   if (!isHere) {
     complain(`trinit: stage 3 ends with the services, since ${init}`);
@@ -164,15 +164,15 @@ function end(): number {
 
 /** How long services have that say nothing of it themselves. */
 function stopsAt(): Millis {
-  const given = leadingNumber(sys.getenv("SVWAIT") ?? "");
-  const seconds = given ?? (isMachine() ? stopSeconds : stopContainerSeconds);
-  return sys.monotonic() + seconds * 1000;
+  const seconds = stopSecondsOr(isMachine() ? stopSeconds : stopContainerSeconds);
+  return (endBegan() ?? sys.monotonic()) + seconds * 1000;
 }
 
 /** `trinit down [-l]`; null: a wrong call. */
 export function down([option, ...others]: readonly string[]): number | null {
   if (others.length > 0 || (option ?? "-l") !== "-l") return null;
-  stopServices(stopsAt(), option !== undefined, findEnding());
+  const isLast = option !== undefined;
+  stopServices(isLast ? Math.max(stopsAt(), stepUntil(1000)) : stopsAt(), isLast, findEnding());
   return 0;
 }
 

@@ -296,11 +296,14 @@ export function tryRead(fd: number, buffer: Uint8Array, path: string): number | 
   return unless(errnos.EAGAIN, "read", sys.read(fd, buffer, 0, buffer.length), path);
 }
 
+/** False when a line was dropped: the next one does not wait. */
+let isRead = true;
+
 /** A line on stderr. It may be closed, or a pipe that is full and not read: then there is nobody to
- * tell, and the line is dropped. Process 1 does not wait for that at all. */
+ * tell, and the line is dropped. Process 1 does not wait for that at all, others once. */
 export function complain(line: string): void {
-  if (!sys.canwrite(2, sys.getpid() === 1 ? 0 : complaintMs)) return;
-  sys.write(2, `${line}\n`);
+  isRead = sys.canwrite(2, isRead && sys.getpid() !== 1 ? complaintMs : 0);
+  if (isRead) sys.write(2, `${line}\n`);
 }
 
 // --- Names and results as the npm package posix has them -------------------------------------

@@ -248,7 +248,7 @@ struct spawn {
 	char *path, **argv, **env, **own_env, *cwd, *birth;
 	int fds[SPAWN_FDS];
 	int fd_count;
-	int session, foreground;
+	int session, foreground, tells_pid;
 	pid_t group; /* the one before `foreground` */
 	char *tty;
 	const char *failed; /* the call that failed in the child, which shares our memory */
@@ -331,6 +331,16 @@ JSValue sys_birth(ARGS) {
 	return result;
 }
 
+/* The last variable becomes this process's pid. There is room for that: see sys.d.ts. */
+static void tell_pid(char **env) {
+	while (env[1]) env++;
+	char *digits = strchr(*env, '=') + 1;
+	int pid = getpid(), size = 1;
+	for (int rest = pid; rest >= 10; rest /= 10) size++;
+	digits[size] = 0;
+	for (; size > 0; pid /= 10) digits[--size] = (char)('0' + pid % 10);
+}
+
 /* From clone to exec: only async-signal-safe calls, no memory but the stack. */
 static int spawn_child(void *data) {
 	struct spawn *spawn = data;
@@ -355,6 +365,7 @@ static int spawn_child(void *data) {
 	 * has to outlive that. */
 	if (spawn->tty && ioctl(0, TIOCSCTTY, *spawn->tty == 't') == 0) signal(SIGHUP, SIG_IGN);
 	if (spawn->birth) (void)write_birth(spawn->birth, 0);
+	if (spawn->tells_pid) tell_pid(spawn->env);
 	restore_signals();
 	spawn->failed = "chdir";
 	if (spawn->cwd && chdir(spawn->cwd) < 0) goto failed;
@@ -421,6 +432,7 @@ static int spawn_in(JSContext *ctx, JSValueConst object, struct spawn *spawn) {
 	JS_FreeValue(ctx, fds);
 	spawn->session = flag_in(ctx, object, "session");
 	spawn->foreground = flag_in(ctx, object, "foreground");
+	spawn->tells_pid = has_env && flag_in(ctx, object, "tellsPid");
 	if (!spawn->argv || (has_env && !spawn->own_env) ||
 	    optional_in(ctx, object, "path", &spawn->path) < 0 ||
 	    optional_in(ctx, object, "cwd", &spawn->cwd) < 0 ||
@@ -447,7 +459,7 @@ __attribute__((no_sanitize("address"))) static pid_t spawn_clone(struct spawn *s
 	return pid;
 }
 
-/* spawn({path, argv, cwd, fds, birth, env?, session?, tty?, foreground?})
+/* spawn({path, argv, cwd, fds, birth, env?, session?, tty?, foreground?, tellsPid?})
  * -> pid | [errno, call] */
 JSValue sys_spawn(ARGS) {
 	UNUSED_ARGS;

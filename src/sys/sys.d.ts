@@ -36,6 +36,8 @@ interface SysSpawn {
   readonly tty?: "free" | "take" | null;
   /** In a process group of its own, which gets the terminal if that is ours: foreground(). */
   readonly foreground?: boolean;
+  /** The last entry of `env`, `NAME=` and ten characters, gets the child's pid as its value. */
+  readonly tellsPid?: boolean;
 }
 
 declare const sys: {

@@ -56,6 +56,16 @@ test("a container that is told to end while CMD waits ends with 0", inNamespaces
   assert.deepEqual(await inside.waitForExit(), ended(0));
 });
 
+test("sockets that were handed to process 1 are for CMD", inNamespaces, async (t) => {
+  const shown = "echo $(($LISTEN_PID == $$)) $LISTEN_FDS; head -c 4 <&3";
+  const inside = await startContainer(t, [], main(shown), {
+    services: { web: service("web") },
+    prepare: "export LISTEN_PID=1 LISTEN_FDS=1; exec 3</etc/passwd",
+  });
+  assert.deepEqual(await inside.waitForExit(), ended(0));
+  assert.equal(inside.stdout.text(), "1 1\nroot");
+});
+
 test("CMD has the container's stdin, directory and environment", inNamespaces, async (t) => {
   const inside = await startContainer(t, [], main("pwd; echo $COLOUR; readlink /proc/self/fd/0"), {
     services: { web: service("web") },

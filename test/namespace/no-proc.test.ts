@@ -6,7 +6,7 @@ import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { sharedFiles } from "../../src/applets.ts";
 import { bin, type Output, root, run, tempDir } from "../harness.ts";
-import { inNamespaces, unshareArgs } from "../namespace.ts";
+import { inNamespaces, worldOf } from "../namespace.ts";
 
 function makeRoot(t: TestContext): string {
   const base = tempDir(t);
@@ -25,7 +25,7 @@ function makeRoot(t: TestContext): string {
 /** A program in there, which is not process 1. */
 function within(t: TestContext, base: string, ...words: readonly string[]): Promise<Output> {
   const script = `umount -l /proc; chroot ${base} "$@"; exit $?`;
-  return run(t, "unshare", [...unshareArgs, "sh", "-c", script, "sh", ...words]);
+  return run(t, ...worldOf(t, ["/bin/sh", "-c", script, "sh", ...words]));
 }
 
 test("install copies what it was started by, with what belongs to it", inNamespaces, async (t) => {
@@ -54,7 +54,7 @@ test("programs that start others do so by that path, without a word", inNamespac
   const help = await within(t, base, "/opt/trinit/trinit", "help", "sv");
   assert.deepEqual([help.code, help.stderr], [0, ""]);
   const command = ["/opt/trinit/trinit", "chpst", "/opt/trinit/trinit", "--version"];
-  const argv = ["entrypoint", "--service-dir", "./etc/service", "--log", "plain", ...command];
+  const argv = ["entrypoint", "--service-dir", "./etc/service", "--wait", "1", ...command];
   const { code, stdout, stderr } = await within(t, base, "/opt/trinit/trinit", ...argv);
   assert.equal(code, 0);
   assert.match(stdout, /^trinit \d\S*$/m);

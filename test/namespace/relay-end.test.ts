@@ -67,7 +67,7 @@ test("without /proc: said once, and lines come as they are", unsanitized, async 
   const prepare = "mount -t tmpfs none /proc";
   const world = await startNamespace(t, { pid1, runit: {}, services, prepare });
   await eventually("both", () => world.stdout.text() === "begun\nbegun\n");
-  const why = "unable to relay the output of some services: file does not exist";
+  const why = "unable to relay the output of some services: /proc is not there";
   assert.deepEqual(world.stderr.lines(), [`runsvdir /etc/service: warning: ${why}`]);
 });
 

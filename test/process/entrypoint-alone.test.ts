@@ -139,6 +139,19 @@ test("working directory, limits, umask and open files are the command's", async 
   assert.equal(stdout, "/usr\n77\n0027\nroot");
 });
 
+test("sockets that were handed to us are for the command, and others' are not", async (t) => {
+  const shown = "echo $(($LISTEN_PID == $$)) $(printenv LISTEN_PIDFDID || echo $LISTEN_FDS)";
+  for (const [pid, said] of [
+    ["$$", "1 1\nroot"],
+    ["1", "0 7\nroot"],
+  ]) {
+    const listen = `export LISTEN_PID=${pid} LISTEN_FDS=1 LISTEN_PIDFDID=7`;
+    const args = ["-c", inShell(`exec 3</etc/passwd; ${listen}`), bin("trinit"), "sh", "-c"];
+    const { stdout, stderr } = await run(t, "/bin/sh", [...args, `${shown}; head -c 4 <&3`]);
+    assert.deepEqual([stdout, stderr], [said, ""]);
+  }
+});
+
 test("a signal that is ignored is ignored in the command, too, and no other is", async (t) => {
   const script = "kill -HUP $$; kill -USR1 $$; exit 4";
   const args = (before: string): string[] => ["-c", inShell(before), bin("trinit"), "sh", "-c"];
