@@ -72,6 +72,8 @@ export const scriptLeaveMs = 4000;
 /** What ./finish has when its supervisor is to leave and timeout-finish does not say: longer than
  * cleaning up takes, shorter than a person waits. */
 export const finishLeaveMs = 60_000;
+/** Of a program that could not be executed: the kernel looks for an interpreter in as much. */
+export const execHeadBytes = 256;
 /** How far a chain of symbolic links is followed, as the kernel does. */
 export const linksMax = 40;
 /** What is read of supervise/exit and supervise/complaint: one line, of a few words. */

@@ -81,6 +81,19 @@ export function reason(errno: Errno): string {
   return reasons[errno] ?? `error ${errno}`;
 }
 
+/** Why a program that is there was not executed, after ENOENT: what the first line names is not.
+ * `head` are its first bytes, null: unknown; `isThere` tells of a path whether it is. */
+export function interpreterReason(head: string | null, isThere: (path: string) => boolean): string {
+  const line = head?.startsWith("#!") ? (head.slice(2).split("\n", 1)[0] ?? "") : "";
+  const path = line.split("\t").join(" ").trimStart().split(" ", 1)[0] ?? "";
+  if (path === "") return "its interpreter does not exist";
+  const what = isThere(path) ? "lacks an interpreter or a loader of its own" : "does not exist";
+  const hint = line.endsWith("\r") ? " (the file has CRLF line ends)" : "";
+  let shown = "";
+  for (const byte of path) shown += byte === "\r" ? "\\r" : byte < " " ? "?" : byte;
+  return `its interpreter ${shown} ${what}${hint}`;
+}
+
 export type Level = "fatal" | "warning";
 
 /** One sentence of complaint: `runsv web: warning: unable to open supervise/ok: access denied`. */

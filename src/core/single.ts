@@ -1,7 +1,7 @@
 // One process and nothing else, as `trinit entrypoint` runs it where there are no services: which
 // signals reach it, and what its end means. Pure: programs/entrypoint.ts acts.
 import type { Entrypoint } from "./entrypoint.ts";
-import { type Errno, errnos, type Level, reason, sentence } from "./message.ts";
+import { type Errno, errnos, type Level, sentence } from "./message.ts";
 import { signalNumber } from "./signals.ts";
 
 /** What somebody sends to us is meant for the command, but for these: what cannot be caught, what
@@ -54,18 +54,16 @@ export function isTerminalStop(status: number): boolean {
   return isStop(status) && terminalStops.includes(status >> 8);
 }
 
-/** What to say, and the exit code, of a command that `call` has failed to start; `isThere`: the
- * file is, so what it names behind #!, or the loader, is not. */
+/** What to say, and the exit code, of a command that `call` has failed to start, as `words` say. */
 export function notStarted(
   command: string,
   errno: Errno,
   call: string,
-  isThere: boolean,
+  words: string,
 ): { readonly line: string; readonly code: number } {
   const isMissing = errno === errnos.ENOENT;
   const isScript = errno === errnos.ENOEXEC; // mostly
-  const said = isScript ? `${reason(errno)}, it may lack a line with #!` : reason(errno);
-  const why = isMissing && isThere ? "its interpreter does not exist" : said;
+  const why = isScript ? `${words}, it may lack a line with #!` : words;
   const code = call !== "execve" ? systemFailed : isMissing ? notFound : notExecutable;
   return { line: say("fatal", `unable to run ${command}`, why), code };
 }

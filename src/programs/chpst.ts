@@ -11,6 +11,7 @@ import {
   chroot,
   complain,
   exec,
+  execReason,
   getgrnam,
   getpwnam,
   Refusal,
@@ -140,12 +141,13 @@ function takeLock({ path, wait }: Lock, matters: boolean): boolean {
 /** Runs the program in our place; returns by throwing why that cannot be. */
 function become(plan: Plan, changes: readonly string[]): never {
   const environment = changeEnvironment(sys.environ(), changes);
-  let why: number = errnos.ENOENT;
+  let why = reason(errnos.ENOENT);
   for (const path of placesOf(plan.program, sys.getenv("PATH"))) {
     const [errno, call] = exec(path, plan.argv, environment, plan.limits);
     if (call !== "execve") throw new SysError(`${call}()`, errno, "");
-    if (errno !== errnos.ENOENT) why = errno;
+    const words = execReason(path, errno);
+    if (errno !== errnos.ENOENT || words !== reason(errno)) why = words;
     if (!isElsewhere(errno)) break;
   }
-  throw new SysError(`run: ${plan.program}`, why, "");
+  throw new Refusal(`unable to run: ${plan.program}: ${why}`);
 }

@@ -25,7 +25,7 @@ import {
 import type { Millis } from "../core/time.ts";
 import { baseName } from "../core/verbs.ts";
 import { type Outcome, openSignals, readSignals, runTurns } from "../sys/loop.ts";
-import { complain, isDirectory, isLocked } from "../sys/posix.ts";
+import { complain, execReason, isDirectory, isLocked } from "../sys/posix.ts";
 import { answer } from "./answer.ts";
 import { noStages, stageDirectory } from "./init-files.ts";
 import { absolute } from "./shadow-files.ts";
@@ -146,7 +146,7 @@ function runAlone(asked: Entrypoint): Outcome {
 export function startCommand(command: readonly string[]): number | ReturnType<typeof notStarted> {
   const [program = ""] = command;
   let failure: readonly [Errno, string] = [errnos.ENOENT, "execve"];
-  let isThere = false;
+  let words = reason(failure[0]);
   const env = listenEnvironment();
   for (const path of program === "" ? [] : placesOf(program, sys.getenv("PATH"))) {
     const stat = sys.stat(path);
@@ -155,10 +155,10 @@ export function startCommand(command: readonly string[]): number | ReturnType<ty
     const result = sys.spawn({ ...spec, env, tellsPid: env !== null });
     if (typeof result === "number") return result;
     failure = result;
-    isThere = true;
+    words = result[1] === "execve" ? execReason(path, result[0]) : reason(result[0]);
     if (result[1] !== "execve" || !isElsewhere(result[0])) break;
   }
-  return notStarted(program, failure[0], failure[1], isThere);
+  return notStarted(program, failure[0], failure[1], words);
 }
 
 /** Sockets that were handed to us, as sd_listen_fds(3) has it, are the command's: it is named as

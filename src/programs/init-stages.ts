@@ -4,9 +4,9 @@ import { isReplaced, parseLimit } from "../core/boot.ts";
 import { type Event, noteOf, type Stage } from "../core/boot-state.ts";
 import { restKillMs, stage3LimitMs } from "../core/limits.ts";
 import { isAlive } from "../core/main-process.ts";
-import { errnos, reason } from "../core/message.ts";
+import { errnos } from "../core/message.ts";
 import type { Millis } from "../core/time.ts";
-import { ownPaths } from "../sys/posix.ts";
+import { execReason, ownPaths } from "../sys/posix.ts";
 import { beginEnd } from "./end-limits.ts";
 import { cleanEnvironment, prepareServices, unsupervised } from "./init-container.ts";
 import { announce, type Init, openConsole, remember, say } from "./init-state.ts";
@@ -76,7 +76,7 @@ function startAs(
     return { kind: "stageStarted", pid: result, place, limitMs };
   }
   const [errno, call] = result;
-  say("fatal", `unable to start child: ${path}: ${reason(errno)}`);
+  say("fatal", `unable to start child: ${path}: ${execReason(path, errno)}`);
   return isReplaced(init.boot, errno, call) ? "no" : null;
 }
 
@@ -125,6 +125,6 @@ export function startScript(init: Init): Event {
     remember(init, noteOf({ ...init.boot, scriptPid: result }));
     return { kind: "scriptStarted", pid: result };
   }
-  say("fatal", `unable to start child: ${script}: ${reason(result[0])}`);
+  say("fatal", `unable to start child: ${script}: ${execReason(script, result[0])}`);
   return { kind: "scriptFailed" };
 }

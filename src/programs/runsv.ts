@@ -8,7 +8,7 @@ import {
   eventAttempts,
   restContainerSeconds,
 } from "../core/limits.ts";
-import { errnos, reason, sentence } from "../core/message.ts";
+import { reason, sentence } from "../core/message.ts";
 import { deadline, nextOfPair, step } from "../core/service.ts";
 import type { Event, Exit } from "../core/service-state.ts";
 import { encodeComplaint } from "../core/status.ts";
@@ -28,9 +28,7 @@ import {
   tryRead,
 } from "../sys/posix.ts";
 import { answer } from "./answer.ts";
-import { listDescendants } from "./parents.ts";
 import {
-  birthFile,
   findOrphan,
   hasEndedEarly,
   isAlive,
@@ -40,8 +38,8 @@ import {
   nothingWritten,
   openSuperviseFiles,
 } from "./runsv-files.ts";
-import { startBuiltinLogger } from "./runsv-logger.ts";
-import { killAfter, serviceEnvironment, stopSignal } from "./runsv-settings.ts";
+import { killAfter, stopSignal } from "./runsv-settings.ts";
+import { killScript, startFinish, startRun, startScript } from "./runsv-start.ts";
 import {
   announce,
   count,
@@ -393,86 +391,6 @@ function send(supervisor: Supervisor, unit: Unit, pid: number, signal: number): 
     if (!(error instanceof SysError)) throw error; // a program of another user, as sudo is
     say(supervisor, unit, "warning", error.what, reasonOf(error));
   }
-}
-
-function startRun(supervisor: Supervisor, unit: Unit): Event {
-  const { pipe: ends } = supervisor;
-  const birth = birthFile(unit.files.path, "run");
-  if (!unit.service.log) {
-    return started(supervisor, unit, "start ./run", spawn(supervisor, ["./run"], birth));
-  }
-  if (sys.stat("log/run") === -errnos.ENOENT) {
-    const pid = startBuiltinLogger(supervisor.who, ends.read, unit.files);
-    const result: Spawned = pid > 0 ? pid : [-pid, "fork"];
-    return started(supervisor, unit, "start the built-in logger", result);
-  }
-  const spec = { path: "./run", argv: ["./run"], cwd: "log", fds: [ends.read], birth };
-  return started(supervisor, unit, "start log/./run", sys.spawn(spec));
-}
-
-function startFinish(supervisor: Supervisor, unit: Unit, code: number, status: number): Event {
-  const fd = sys.open("finish", sys.O_RDONLY | sys.O_NONBLOCK, 0);
-  if (fd < 0) return { kind: "startFailed", cause: "absent" };
-  close(fd);
-  const argv = ["./finish", `${code}`, `${status}`] as const;
-  const birth = birthFile(unit.files.path, "finish");
-  const result = spawn(supervisor, argv, birth);
-  return started(supervisor, unit, "start ./finish", result);
-}
-
-type Spawned = ReturnType<typeof sys.spawn>;
-
-/** Starts a program of the service's own. Without its variables it is not what it should be, and
- * not started. */
-function spawn(
-  { pipe: { write } }: Supervisor,
-  argv: readonly [string, ...string[]],
-  birth: string | null,
-): Spawned {
-  try {
-    const env = serviceEnvironment();
-    return sys.spawn({ path: argv[0], argv, cwd: null, fds: [-1, write], birth, env });
-  } catch (error) {
-    if (!(error instanceof SysError)) throw error;
-    const isAnothers = error.errno === errnos.EKEYREJECTED;
-    return [error.errno, isAnothers ? error.what : "unable to read env"];
-  }
-}
-
-function started(supervisor: Supervisor, unit: Unit, what: string, result: Spawned): Event {
-  if (typeof result === "number") return { kind: "started", pid: result };
-  const [errno, call] = result;
-  if (call === "fork") {
-    say(supervisor, unit, "warning", "unable to fork, sleeping", reason(errno));
-    return { kind: "startFailed", cause: "fork" };
-  }
-  const failed = call.startsWith("unable") ? call : `unable to ${what}`;
-  say(supervisor, unit, "fatal", failed, reason(errno));
-  return { kind: "startFailed", cause: "exec", essential: isEssential(supervisor, unit) };
-}
-
-/** control/LETTER, where it is there and its owner may execute it. */
-function startScript(supervisor: Supervisor, unit: Unit, letter: Letter): readonly Event[] {
-  const path = `control/${letter}`;
-  const there = sys.stat(path);
-  if (typeof there === "number" || (there.mode & 0o100) === 0) {
-    return [{ kind: "scriptEnded", ok: false }];
-  }
-  const result = spawn(supervisor, [path], null);
-  if (typeof result === "number") {
-    unit.scriptPid = result;
-    return [];
-  }
-  say(supervisor, unit, "warning", `unable to run ${path}`, reason(result[0]));
-  return [{ kind: "scriptEnded", ok: false }];
-}
-
-/** With all that it has started: the shell's child is what hangs, and has the pipe of the log. */
-function killScript(supervisor: Supervisor, unit: Unit, letter: Letter): void {
-  const pid = unit.scriptPid;
-  if (pid === 0) return; // its end is on the way to us
-  say(supervisor, unit, "warning", `killing control/${letter}`, "it does not end");
-  for (const one of [pid, ...(listDescendants(pid) ?? [])]) sys.kill(one, signals.KILL);
 }
 
 /** To leave, and down: the logger gets the end of its input, and we go when it has gone. */

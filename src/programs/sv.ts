@@ -18,7 +18,7 @@ import {
   verbOf,
 } from "../core/verbs.ts";
 import { openSignals } from "../sys/loop.ts";
-import { complain, isDirectory, readdir, reasonOf, SysError } from "../sys/posix.ts";
+import { complain, execReason, isDirectory, readdir, reasonOf, SysError } from "../sys/posix.ts";
 import { answer } from "./answer.ts";
 import { tellAll } from "./sv-json.ts";
 import {
@@ -175,7 +175,8 @@ function report(service: Pending, seen: Seen, inTime: boolean, call: Call): void
 
 /** A check script that cannot be asked; on stderr, as it would have complained itself. */
 function reportCheck(service: Pending, check: CheckFailure): void {
-  complain(`warning: ${check.kind} ${service.name}/check: ${reason(check.errno)}`);
+  const why = execReason(`${service.directory}/check`, check.errno);
+  complain(`warning: ${check.kind} ${service.name}/check: ${why}`);
 }
 
 // --- The call --------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 // System calls for the programs: an outcome that is expected is a value, everything else
 // throws a SysError that knows the call, the errno and the path.
 import type { Resource } from "../core/chpst.ts";
-import { complaintMs, linksMax, usersFileBytes } from "../core/limits.ts";
-import { type Errno, errnos, reason } from "../core/message.ts";
+import { complaintMs, execHeadBytes, linksMax, usersFileBytes } from "../core/limits.ts";
+import { type Errno, errnos, interpreterReason, reason } from "../core/message.ts";
 import { findGroup, findUser, type Group, type User } from "../core/users.ts";
 
 /** A system call that failed in a way its caller did not expect. */
@@ -258,6 +258,14 @@ export function executable(): string {
     path = target.startsWith("/") ? target : path.slice(0, path.lastIndexOf("/") + 1) + target;
   }
   return path;
+}
+
+/** Why exec(2) has failed, in words: a file that is there is not called one that does not exist. */
+export function execReason(path: string, errno: Errno): string {
+  const isThere = (path: string): boolean => typeof sys.stat(path) !== "number";
+  if (errno !== errnos.ENOENT || !isThere(path)) return reason(errno);
+  const head = sys.readfile(path, execHeadBytes);
+  return interpreterReason(typeof head === "number" ? null : head, isThere);
 }
 
 /** The write end of a pipe whose read end we have; null where there is no /proc. */

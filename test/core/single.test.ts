@@ -62,7 +62,7 @@ test("a stop is the terminal's with TSTP, TTIN and TTOU, and somebody else's wit
 });
 
 test("a command that cannot be started has the exit codes that shells give it", () => {
-  const codeOf = (errno: number, call: string): number => notStarted("x", errno, call, true).code;
+  const codeOf = (errno: number, call: string): number => notStarted("x", errno, call, "so").code;
   assert.deepEqual(
     [2, 13, 8, 7].map((errno) => codeOf(errno, "execve")),
     [127, 126, 126, 126],

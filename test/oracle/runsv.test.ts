@@ -266,7 +266,9 @@ const hooks: readonly Scenario[] = [
     differs: {
       id: "reasons",
       debian: "HUP\nrunsv web: fatal: unable to run control/?: file does not exist\n",
-      trinit: "HUP\nrunsv web: warning: unable to run control/h: file does not exist\n",
+      trinit:
+        "HUP\nrunsv web: warning: unable to run control/h: " +
+        "its interpreter /no/such does not exist\n",
     },
   },
   {

@@ -36,7 +36,6 @@ sameAsOracle(
       "directory",
       "directory:none",
       "interpreter:two",
-      "interpreter",
       "garbage",
       "garbage:two",
       "one/prog",

@@ -28,7 +28,7 @@ test("a command that is not there: 127", async (t) => {
   const cases = [
     ["nosuch", "file does not exist"],
     ["/nosuch/x", "file does not exist"],
-    [lost, "its interpreter does not exist"],
+    [lost, "its interpreter /nosuch/sh does not exist"],
   ];
   for (const [command = "", why] of cases) {
     const { code, stderr } = await run(t, bin("trinit"), ["entrypoint", command]);

@@ -102,7 +102,8 @@ describe("supervise/complaint", { concurrency: true }, () => {
     const web = startWeb(t, { "run!": deaf, "control/h!": "#!/no/such\n" });
     await until(web.dir, ({ state }) => state === "run", 10_000);
     await control(web.dir, "hup");
-    const complaint = "runsv web: warning: unable to run control/h: file does not exist";
+    const why = "its interpreter /no/such does not exist";
+    const complaint = `runsv web: warning: unable to run control/h: ${why}`;
     assert.equal(await complaintOf(web.dir), complaint);
     await control(web.dir, "kill");
     await until(web.dir, ({ state, restarts }) => state === "run" && restarts === 1, 10_000);

@@ -96,7 +96,8 @@ describe("control scripts", { concurrency: true }, () => {
     const [dir, runsv] = await startWeb(t, { "control/t!": "#!/no/such/shell\n" });
     await control(dir, "down");
     await until(dir, ({ state }) => state === "down", 10_000);
-    const said = "runsv web: warning: unable to run control/t: file does not exist\n";
+    const why = "its interpreter /no/such/shell does not exist";
+    const said = `runsv web: warning: unable to run control/t: ${why}\n`;
     assert.equal(runsv.stderr.text(), said);
   });
 

@@ -45,7 +45,11 @@ describe("finish", { concurrency: true }, () => {
     ["missing", {}, "file does not exist"],
     ["not executable", { run: "#!/bin/sh\n" }, "access denied"],
     ["a directory", { "run/": "" }, "access denied"],
-    ["without interpreter", { "run!": "#!/no/such/shell\n" }, "file does not exist"],
+    [
+      "without interpreter",
+      { "run!": "#!/no/such/shell\n" },
+      "its interpreter /no/such/shell does not exist",
+    ],
     ["no program", { "run!": "echo hello\n" }, "exec format error"],
     ["empty", { "run!": "" }, "exec format error"],
   ] as const) {

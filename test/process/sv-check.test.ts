@@ -12,6 +12,7 @@ function masked(text: string): string {
   return text.replace(/pid \d+/g, "pid N").replace(/ \d+s\b/g, " Ns");
 }
 
+const unable = "warning: unable to run web/check";
 /** check, what sv says of it, on stderr, its exit code */
 const answers = [
   ["exits 0", "#!/bin/sh\nexit 0\n", "ok", "", 0],
@@ -21,6 +22,13 @@ const answers = [
   ["has no stdout", "#!/bin/sh\n(echo x) 2>/dev/null && exit 1\nexit 0\n", "ok", "", 0],
   ["runs in the service directory", "#!/bin/sh\ntest -f ./check -a $# = 0\n", "ok", "", 0],
   ["is no program", "exit 1\n", "ok", "warning: unable to run web/check: exec format error\n", 0],
+  [
+    "lacks its interpreter",
+    "#!/no/such\n",
+    "ok",
+    `${unable}: its interpreter /no/such does not exist\n`,
+    0,
+  ],
 ] as const;
 
 for (const [what, script, outcome, stderr, code] of answers) {
