@@ -1,4 +1,4 @@
-// What runsv starts: ./run and ./finish, the logger, and control scripts; and how a script is killed.
+// What runsv starts: ./run and ./finish, the logger, control scripts; and how a script is killed.
 import { type Letter, signals } from "../core/commands.ts";
 import { errnos, reason } from "../core/message.ts";
 import type { Event } from "../core/service-state.ts";
