@@ -11,8 +11,10 @@
  * pool that straddles two pages would dirty both. So a request of about a page gets a whole
  * one, from the bottom of an arena beside the program's data (which costs no page table of its
  * own). Larger and odd blocks are packed from the arena's top, in size classes; those above
- * 16 kB are mappings of their own. */
+ * 16 kB are mappings of their own. Who has thousands of services needs more: a second arena of
+ * pieces, as many as it takes, which is shared and packed as the first is. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -22,7 +24,8 @@
 #include "sys.h"
 
 #define PAGE 4096
-#define ARENA (160 * PAGE)    /* a supervisor needs 90 pages; another is mapped when it is full */
+#define ARENA (160 * PAGE)    /* a supervisor needs 90 pages; more begins when it is full */
+#define MORE (100 * ARENA)    /* addresses that are reserved for that; a service takes 1 kB */
 #define POOL_MIN (PAGE - 512) /* the engine's pools are 4096 bytes less than one block of 512 */
 #define CLASSES 52
 #define LARGE CLASSES
@@ -44,7 +47,12 @@ char heap_room[PAGE + ARENA + ARENA / 2] __attribute__((common));
 #define arena ((char *)(((uintptr_t)heap_room + PAGE - 1) & ~(uintptr_t)(PAGE - 1)))
 
 static char *bottom, *top;
-static const char *frozen; /* the arena as it was, read-only; NULL: not frozen */
+static char *more; /* the second arena */
+static size_t more_size; /* of its pieces that are in use */
+
+/* The arenas as they were when they were frozen, read-only; NULL: never. */
+static const char *frozen, *frozen_more;
+static size_t frozen_more_size;
 static union freed *free_pages, *free_blocks[CLASSES];
 static uint8_t spare[ARENA / PAGE]; /* free pages of the arena, by number: nothing is in them */
 static size_t spare_count;
@@ -72,11 +80,25 @@ static void *map(size_t size) {
 	return at == MAP_FAILED ? NULL : at;
 }
 
-/* Room for `size` bytes between bottom and top; what is left of a full arena stays unused. */
+/* A piece of the second arena; where it has no room, or may have none, a mapping by itself. */
+static char *take_piece(void) {
+	if (!more) {
+		int how = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+		char *at = mmap(NULL, MORE, PROT_NONE, how, -1, 0);
+		if (at != MAP_FAILED) more = at;
+	}
+	char *piece = more + more_size;
+	if (!more || more_size == MORE || mprotect(piece, ARENA, PROT_READ | PROT_WRITE) < 0)
+		return map(ARENA);
+	more_size += ARENA;
+	return piece;
+}
+
+/* Room for `size` bytes between bottom and top; what is left of a full piece stays unused. */
 static int make_room(size_t size) {
 	if (!top) bottom = arena, top = arena + ARENA;
 	if ((size_t)(top - bottom) >= size) return 1;
-	char *next = map(ARENA);
+	char *next = take_piece();
 	if (!next) return 0;
 	bottom = next, top = next + ARENA;
 	return 1;
@@ -173,51 +195,129 @@ char *heap_title(void) {
 
 /* --- Sharing ------------------------------------------------------------------------- */
 
-/* The arena's pages that may be in use are those before the gap and those behind it. */
+/* Pages of both arenas have numbers, as if the second were behind the first. */
+static size_t page_count(void) {
+	return (ARENA + more_size) / PAGE;
+}
+
+static char *page_at(size_t number) {
+	return number < ARENA / PAGE ? arena + number * PAGE : more + number * PAGE - ARENA;
+}
+
+/* Those that are not in use yet are between bottom and top, in one of the pieces. */
+static size_t number_of(const char *at) {
+	if (at >= arena && at <= arena + ARENA) return (size_t)(at - arena) / PAGE;
+	if (more && at >= more && at <= more + more_size) return (ARENA + (size_t)(at - more)) / PAGE;
+	return page_count();
+}
+
 static size_t gap_begin(void) {
-	int inside = bottom >= arena && bottom <= arena + ARENA; /* or it has moved on */
-	return inside ? (size_t)(bottom - arena + PAGE - 1) / PAGE : ARENA / PAGE;
+	return number_of(bottom);
 }
 
 static size_t gap_end(void) {
-	int inside = bottom >= arena && bottom <= arena + ARENA;
-	return inside ? (size_t)(top - arena) / PAGE : ARENA / PAGE;
+	return number_of(top);
 }
 
 static int write_pages(int fd, size_t from, size_t to) {
-	for (size_t at = from * PAGE; at < to * PAGE;) {
-		ssize_t written = pwrite(fd, arena + at, to * PAGE - at, (off_t)at);
-		if (written <= 0) return -1;
-		at += (size_t)written;
-	}
+	for (; from < to; from++)
+		if (pwrite(fd, page_at(from), PAGE, (off_t)(from * PAGE)) != PAGE) return -1;
 	return 0;
 }
 
-/* Puts a private mapping of the file in the arena's place, and a shared one beside it. Moving it
- * there takes a few hundred bytes of the kernel's memory, which it finds unless it ends us. */
-static void share(int fd) {
-	void *copy = mmap(NULL, ARENA, PROT_READ, MAP_SHARED, fd, 0);
-	void *own = mmap(NULL, ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
-	int how = MREMAP_MAYMOVE | MREMAP_FIXED;
-	if (copy != MAP_FAILED && own != MAP_FAILED && mremap(own, ARENA, ARENA, how, arena) == arena) {
-		frozen = copy;
-		return;
-	}
-	if (copy != MAP_FAILED) munmap(copy, ARENA);
-	if (own != MAP_FAILED) munmap(own, ARENA);
+static const char *base_of(size_t number) {
+	if (number < ARENA / PAGE) return frozen ? frozen + number * PAGE : NULL;
+	size_t at = number * PAGE - ARENA;
+	return frozen_more && at < frozen_more_size ? frozen_more + at : NULL;
 }
 
+/* What the kernel tells of some pages: proc_pid_pagemap(5). */
+struct page_map {
+	int fd; /* -1: it does not */
+	size_t from, count;
+	uint64_t entries[64];
+};
+
+static int open_page_map(void) {
+	return open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+}
+
+/* True for a page that is not there, or is that of the file. */
+static int is_clean(struct page_map *map, size_t number) {
+	if (map->fd >= 0 && number - map->from >= map->count) {
+		size_t left = (number < ARENA / PAGE ? ARENA / PAGE : page_count()) - number;
+		map->from = number, map->count = left < 64 ? left : 64;
+		ssize_t size = (ssize_t)(map->count * sizeof *map->entries);
+		off_t at = (off_t)((uintptr_t)page_at(number) / PAGE * sizeof *map->entries);
+		if (pread(map->fd, map->entries, (size_t)size, at) != size) close(map->fd), map->fd = -1;
+	}
+	if (map->fd < 0) return 0;
+	uint64_t entry = map->entries[number - map->from];
+	return !(entry & UINT64_C(3) << 62) || entry & UINT64_C(1) << 61; /* present, swapped; file */
+}
+
+/* Puts a private mapping of a part of the file in the place of memory. Moving it there takes a few
+ * hundred bytes of the kernel's memory, which it finds unless it ends us. */
+static int replace(char *at, size_t size, int fd, size_t offset) {
+	if (size == 0) return 0;
+	void *own = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, (off_t)offset);
+	if (own == MAP_FAILED) return -1;
+	if (mremap(own, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, at) == at) return 0;
+	munmap(own, size);
+	return -1;
+}
+
+/* Puts private mappings of the file in the arenas' places, and a shared one beside them. */
+static void share(int fd) {
+	char *copy = mmap(NULL, ARENA + more_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (copy == MAP_FAILED) return;
+	const char *unused = copy, *unused_more = copy + ARENA;
+	size_t unused_size = more_size;
+	if (replace(arena, ARENA, fd, 0) == 0) unused = frozen, frozen = copy;
+	if (replace(more, more_size, fd, ARENA) == 0) {
+		unused_more = frozen_more, frozen_more = copy + ARENA;
+		unused_size = frozen_more_size, frozen_more_size = more_size;
+	}
+	if (unused) munmap((void *)unused, ARENA);
+	if (unused_more && unused_size > 0) munmap((void *)unused_more, unused_size);
+}
+
+/* Bytes, in whole words, by which the arenas differ from what they were. */
+static size_t difference(void) {
+	struct page_map map = {.fd = open_page_map()};
+	size_t words = 0, gap = gap_begin(), count = page_count();
+	for (size_t number = 0; number < count; number++) {
+		if (number == gap) number = gap_end();
+		if (number == count || is_clean(&map, number)) continue;
+		const uint64_t *page = (const uint64_t *)page_at(number);
+		const uint64_t *base = (const uint64_t *)base_of(number);
+		for (int i = 0; i < PAGE / 8; i++) words += page[i] != (base ? base[i] : 0);
+	}
+	if (map.fd >= 0) close(map.fd);
+	return words * 8;
+}
+
+/* All of the arenas in a memory file, which lives as long as a process that was forked then; what
+ * differs from it is packed in every one that is forked later. So they are frozen anew, once that
+ * is more than a file costs where one service after the other is added. */
+#define REFREEZE (128 * 1024)
+
 void heap_freeze(void) {
-	static int tried;
+	static int failed;
+	size_t count = page_count();
 #ifdef TRINIT_ASAN
-	tried = 1; /* the engine's blocks are elsewhere */
+	failed = 1; /* the engine's blocks are elsewhere */
 #endif
-	if (tried++ || getauxval(AT_PAGESZ) != PAGE) return; /* it gives back larger pages than ours */
+	if (failed || (frozen && difference() < REFREEZE)) return;
+	failed = 1;
+	if (getauxval(AT_PAGESZ) != PAGE) return; /* it gives back larger pages than ours */
 	int fd = memfd_create("trinit-heap", MFD_CLOEXEC);
 	if (fd < 0) return; /* nothing is lost but memory */
-	if (ftruncate(fd, ARENA) == 0 && write_pages(fd, 0, gap_begin()) == 0 &&
-	    write_pages(fd, gap_end(), ARENA / PAGE) == 0)
+	if (ftruncate(fd, (off_t)(count * PAGE)) == 0 && write_pages(fd, 0, gap_begin()) == 0 &&
+	    write_pages(fd, gap_end(), count) == 0) {
 		share(fd);
+		failed = 0;
+	}
 	close(fd);
 }
 
@@ -227,8 +327,8 @@ void heap_freeze(void) {
 #define LINES (PAGE / WORDS / 8)
 #define PACKED_MAX (LINES * (1 + WORDS * 9)) /* of a page */
 
-/* Behind the arena and a title. Page after page: its number, and for each line which of its words
- * differ, for each of these which of its bytes are not 0, and these. */
+/* Behind the arena and a title. Page after page: its number in two bytes, and for each line which
+ * of its words differ, for each of these which of its bytes are not 0, and these. */
 #define packed ((unsigned char *)arena + ARENA + TITLE_MAX)
 #define PACKED (ARENA / 2 - TITLE_MAX)
 static size_t packed_size;
@@ -272,12 +372,12 @@ static const unsigned char *unpack_page(const unsigned char *in, uint64_t *page)
 
 /* Packs a page, of which nothing is kept where nothing differs; false when there is no room. */
 static int pack(size_t number) {
-	if (PACKED - packed_size < 1 + PACKED_MAX) return 0;
+	if (PACKED - packed_size < 2 + PACKED_MAX) return 0;
 	unsigned char *out = packed + packed_size;
 	*out++ = (unsigned char)number;
-	const char *base = frozen ? frozen + number * PAGE : NULL;
-	const uint64_t *page = (const uint64_t *)(arena + number * PAGE);
-	unsigned char *end = pack_page(out, page, (const uint64_t *)base);
+	*out++ = (unsigned char)(number >> 8);
+	const uint64_t *page = (const uint64_t *)page_at(number);
+	unsigned char *end = pack_page(out, page, (const uint64_t *)base_of(number));
 	if (end > out + LINES) packed_size = (size_t)(end - packed);
 	return 1;
 }
@@ -291,7 +391,11 @@ static void give_back_stack(void) {
 }
 
 static void give_back_pages(size_t from, size_t to) {
-	if (from < to) madvise(arena + from * PAGE, (to - from) * PAGE, MADV_DONTNEED);
+	if (from < ARENA / PAGE && to > ARENA / PAGE) {
+		give_back_pages(from, ARENA / PAGE);
+		from = ARENA / PAGE;
+	}
+	if (from < to) madvise(page_at(from), (to - from) * PAGE, MADV_DONTNEED);
 }
 
 void heap_pack(void) {
@@ -301,15 +405,19 @@ void heap_pack(void) {
 	if (getauxval(AT_PAGESZ) != PAGE) return;
 	uint8_t is_spare[ARENA / PAGE] = {0};
 	for (size_t i = 0; i < spare_count; i++) is_spare[spare[i]] = 1;
-	size_t from = 0, gap = gap_begin(), number;
-	for (number = 0; number < ARENA / PAGE; number++) {
+	struct page_map map = {.fd = open_page_map()};
+	size_t from = 0, gap = gap_begin(), count = page_count();
+	for (size_t number = 0; number < count; number++) {
 		if (number == gap) number = gap_end();
-		if (number == ARENA / PAGE || is_spare[number] || pack(number)) continue;
+		if (number == count || (number < ARENA / PAGE && is_spare[number])) continue;
+		if (is_clean(&map, number) || pack(number)) continue;
 		give_back_pages(from, number);
 		from = number + 1;
 	}
-	give_back_pages(from, ARENA / PAGE);
+	give_back_pages(from, count);
+	if (map.fd >= 0) close(map.fd);
 	if (frozen) madvise((void *)frozen, ARENA, MADV_DONTNEED);
+	if (frozen_more) madvise((void *)frozen_more, frozen_more_size, MADV_DONTNEED);
 	give_back_stack();
 }
 
@@ -317,8 +425,8 @@ void heap_unpack(void) {
 	const unsigned char *in = packed, *end = packed + packed_size;
 	if (in == end) return;
 	while (in < end) {
-		size_t number = *in++;
-		in = unpack_page(in, (uint64_t *)(arena + number * PAGE));
+		size_t number = in[0] | (size_t)in[1] << 8;
+		in = unpack_page(in + 2, (uint64_t *)page_at(number));
 	}
 	madvise(arena + ARENA + PAGE, ARENA / 2 - PAGE, MADV_DONTNEED); /* the title stays */
 	packed_size = 0;

@@ -224,7 +224,7 @@ JSValue sys_fork(ARGS) {
 	int count = length_in(ctx, argv[1]);
 	if (count < 1 || count > FORK_MAX) return engine_throw_type(ctx, "fork of %d children", count);
 	pid_t pids[count]; /* no more than needed: this frame stays as long as a child */
-	heap_freeze();
+	if (!is_forked) heap_freeze();
 	keeps_heap |= !is_forked;
 	for (int i = 0; i < count; i++) {
 		errno = EAGAIN;

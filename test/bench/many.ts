@@ -53,6 +53,9 @@ async function start(base: string, count: number): Promise<Tree> {
   const dirs = Array.from({ length: count }, (_, index) => make({ services }, `s${index}`));
   for (const dir of dirs) fs.symlinkSync(dir, path.join(scan, path.basename(dir)));
   const child = spawn(bin, ["-P", scan], { stdio: ["ignore", "ignore", "inherit"] });
+  for (let last = 99; last < count; last += 100) {
+    await waitUntil("supervisors", () => isThere(dirs[last] ?? ""));
+  }
   await waitUntil("all supervisors", () => dirs.every(isThere));
   return { process: child, pid: child.pid ?? 0, scan, services };
 }
@@ -60,7 +63,7 @@ async function start(base: string, count: number): Promise<Tree> {
 async function stop(tree: Tree): Promise<void> {
   const below = childrenOf(tree.pid);
   tree.process.kill("SIGHUP");
-  await waitUntil("the end", () => !below.some((pid) => fs.existsSync(`/proc/${pid}/exe`)));
+  for (const pid of below) await waitUntil("the end", () => !fs.existsSync(`/proc/${pid}/exe`));
 }
 
 /** What one service more takes, and then one fewer. */

@@ -11,6 +11,14 @@ const count = 400;
 /** Of one service more, or fewer; what 5000 take, test/bench/many.ts tells. */
 const changeMs = 10;
 
+/** Of a runsv that waits: 28 kB with ten services, and the load of tests. */
+const ownKilobytes = 40;
+
+function ownOf(pid: number): number {
+  const text = fs.readFileSync(`/proc/${pid}/smaps_rollup`, "latin1");
+  return Number(/^Private_Dirty: +(\d+) kB/m.exec(text)?.[1]);
+}
+
 /** Milliseconds that runsvdir itself has had of a processor. */
 function spentMs({ pid }: Program): number {
   return Number(fs.readFileSync(`/proc/${pid}/schedstat`, "latin1").split(" ", 1)[0]) / 1e6;
@@ -32,6 +40,8 @@ test(`one more or less than ${count} takes less than ${changeMs} ms of a process
   for (let there = 100; there <= count; there += 100) {
     await eventually(`${there} runsv`, () => childrenOf(tree.pid).length >= there);
   }
+  const last = childrenOf(tree.pid)[count - 2] ?? 0;
+  await eventually("little memory of its own", () => ownOf(last) <= ownKilobytes);
   const [more, fewer]: number[][] = [[], []];
   for (let round = 0; round < 5; round++) {
     const dir = make(`more${round}`);
