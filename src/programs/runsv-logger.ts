@@ -1,5 +1,6 @@
 // The logger of a service directory that has log/ but no log/run: svlogd -tt into log/main,
-// forked, so that it shares the tree's memory, and as the owner of log/main.
+// forked, so that it shares the tree's memory, and as the owner of log/main, or, where it has no
+// right to become that, as itself.
 import { sentence } from "../core/message.ts";
 import { close, complain, mkdir, reasonOf, SysError, statIfThere } from "../sys/posix.ts";
 import { birthFile, type SuperviseFiles } from "./runsv-files.ts";
@@ -11,11 +12,12 @@ export function startBuiltinLogger(who: string, input: number, files: SuperviseF
   const run = (): number | object => {
     try {
       prepare(input, files);
+      return svlogd(argv, !isOwner(who));
     } catch (error) {
-      complain(sentence(who, "fatal", "unable to start the built-in logger", reasonOf(error)));
+      const why = error instanceof SysError ? error.message : reasonOf(error);
+      complain(sentence(who, "fatal", "unable to start the built-in logger", why));
       return 111;
     }
-    return svlogd(argv);
   };
   return sys.fork(run, [argv], [[input, files.lock]])[0] ?? -1;
 }
@@ -29,12 +31,20 @@ function prepare(input: number, files: SuperviseFiles): void {
   const changed = sys.chdir("log");
   if (changed < 0) throw new SysError("change to directory", -changed, "log");
   makeMain();
+}
+
+/** Becomes the owner of log/main; false when that cannot be and is not needed. */
+function isOwner(who: string): boolean {
   const owner = statIfThere("main");
   // Root's own log is written as who we are: in a user namespace, nothing else may be asked for.
-  if (owner === null || owner.uid === 0 || sys.geteuid() !== 0) return;
+  if (owner === null || owner.uid === 0 || sys.geteuid() !== 0) return true;
   const given = sys.setids(owner.uid, owner.gid, [owner.gid]);
-  if (typeof given === "number") return;
-  throw new SysError("give up root for the owner of", given[0], "log/main");
+  if (typeof given === "number") return true;
+  const [errno, call] = given;
+  const error = new SysError(`become the owner of log/main (${call})`, errno, "");
+  if (sys.writable("main") < 0) throw error;
+  complain(sentence(who, "warning", `${error.message}, going on as root`));
+  return false;
 }
 
 /** log/main, or what it is a link to. */

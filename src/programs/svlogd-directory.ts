@@ -25,6 +25,8 @@ export interface LogDirectory {
   readonly name: string;
   /** Messages of what is done. */
   readonly verbose: boolean;
+  /** Its owner has less rights than we: none of his links is followed, none of his commands run. */
+  readonly foreign: boolean;
   lock: number;
   /** Which file the lock is. */
   lockId: string;
@@ -117,11 +119,15 @@ const executable = 0o100;
 
 /** Takes a directory's lock and reads its config. What it was before it was closed, as `old`, has
  * the processor that still works for it and the config that is in force until a new one is. */
-export function openDirectory(name: string, verbose: boolean, old?: LogDirectory): LogDirectory {
+export function openDirectory(
+  name: string,
+  { verbose, foreign }: Trust,
+  old?: LogDirectory,
+): LogDirectory {
   const now = sys.monotonic();
   return {
-    ...takeDirectory(name, verbose, old?.config),
-    ...{ name, verbose, fd: -1, id: "", size: 0, written: 0, since: 0 },
+    ...takeDirectory({ name, verbose, foreign }, old?.config),
+    ...{ name, verbose, foreign, fd: -1, id: "", size: 0, written: 0, since: 0 },
     ...{ asked: false, full: false, crowded: false, selected: old?.selected ?? true, notes: "" },
     work: old?.work ?? { pid: 0, label: "", output: -1, failures: 0, since: now, startAt: now },
     ...{ retryAt: null, dropped: 0 },
@@ -130,7 +136,11 @@ export function openDirectory(name: string, verbose: boolean, old?: LogDirectory
 
 type Taken = Pick<LogDirectory, "lock" | "lockId" | "config" | "configAt" | "label" | "begun">;
 
-function takeDirectory(name: string, verbose: boolean, before?: Config): Taken {
+type Trust = Pick<LogDirectory, "verbose" | "foreign">;
+type Named = Trust & Pick<LogDirectory, "name">;
+
+function takeDirectory(named: Named, before?: Config): Taken {
+  const { name } = named;
   const there = demand(
     sys.open(name, sys.O_RDONLY | sys.O_NONBLOCK, 0),
     "open log directory",
@@ -142,7 +152,7 @@ function takeDirectory(name: string, verbose: boolean, before?: Config): Taken {
     throw new Trouble("change directory", name, errnos.ENOTDIR);
   }
   const flags = sys.O_WRONLY | sys.O_NONBLOCK | sys.O_CREAT;
-  const lock = demand(sys.open(`${name}/lock`, flags, 0o600), "lock directory", name);
+  const lock = demand(openIn(named, "lock", flags, 0o600), "lock directory", name);
   const locked = sys.flock(lock, sys.LOCK_EX | sys.LOCK_NB);
   if (locked < 0) close(lock);
   demand(locked, "lock directory", name);
@@ -150,7 +160,7 @@ function takeDirectory(name: string, verbose: boolean, before?: Config): Taken {
   const lockId = typeof made === "number" ? "" : made.id;
   const names = sys.readdir(name);
   const label = typeof names === "number" ? "" : lastLabel(names);
-  const config = readConfig(name, verbose);
+  const config = readConfig(named);
   const configAt = config === null ? sys.monotonic() + diskRetryMs : null;
   return { lock, lockId, config: config ?? keepingConfig(before), configAt, label, begun: false };
 }
@@ -175,14 +185,24 @@ export function abandonDirectory(directory: LogDirectory): void {
 
 /** Takes a directory again that was abandoned. */
 export function resumeDirectory(directory: LogDirectory): void {
-  const { name, verbose, config } = directory;
-  Object.assign(directory, takeDirectory(name, verbose, config));
+  Object.assign(directory, takeDirectory(directory, directory.config));
   directory.work.startAt ??= 0;
   directory.notes = "";
 }
 
 function refused(what: string, name: string, errno: number): void {
   warn(`unable to ${what}: ${name}`, reason(errno));
+}
+
+/** As sys.open, of a file in a log directory. */
+export function openIn(
+  { name, foreign }: Pick<LogDirectory, "name" | "foreign">,
+  file: string,
+  flags: number,
+  mode: number,
+): number {
+  const path = `${name}/${file}`;
+  return foreign ? sys.opennode(path, flags, mode) : sys.open(path, flags, mode);
 }
 
 /** What is in force while the config cannot be read: what was before, and no old file goes. */
@@ -192,9 +212,9 @@ function keepingConfig(before: Config | undefined): Config {
 
 /** Reads a config again that could not be read. */
 export function retryConfig(directory: LogDirectory, now: Millis): void {
-  const { name, verbose, configAt, work } = directory;
+  const { name, configAt, work } = directory;
   if (configAt === null || configAt > now) return;
-  const config = readConfig(name, verbose, true);
+  const config = readConfig(directory, true);
   directory.configAt = config === null ? now + diskRetryMs : null;
   if (config === null) return;
   directory.config = config;
@@ -204,7 +224,7 @@ export function retryConfig(directory: LogDirectory, now: Millis): void {
 }
 
 /** The config; null when there is one that cannot be read, which is said unless it was before. */
-function readConfig(name: string, verbose: boolean, isKnown = false): Config | null {
+function readConfig({ name, verbose, foreign }: Named, isKnown = false): Config | null {
   const path = `${name}/config`;
   const fail = (why: string): null => {
     if (!isKnown) warn(`unable to read config: ${name}`, why);
@@ -222,7 +242,7 @@ function readConfig(name: string, verbose: boolean, isKnown = false): Config | n
   if (verbose && text !== "") complain(`svlogd: info: read: ${path}`);
   const { config, complaints } = parseConfig(text, name);
   for (const complaint of complaints) warn(complaint, "");
-  return config;
+  return foreign ? { ...config, processor: "" } : config;
 }
 
 /** What `current` is now, null where there is none. */
@@ -237,7 +257,7 @@ export function currentPlace(directory: LogDirectory): Place | null {
 /** Takes back what a killed svlogd had written after its last commit. */
 export function cutCurrent(directory: LogDirectory, size: number): void {
   const { name } = directory;
-  const fd = demand(sys.open(`${name}/current`, sys.O_WRONLY, 0), "open current", name);
+  const fd = demand(openIn(directory, "current", sys.O_WRONLY, 0), "open current", name);
   const result = sys.ftruncate(fd, size);
   close(fd);
   demand(result, "truncate current", name);
@@ -267,7 +287,7 @@ export function openCurrent(directory: LogDirectory, now: Millis): void {
 function adoptCurrent(directory: LogDirectory, now: Millis, what: string): void {
   const { name } = directory;
   const flags = sys.O_WRONLY | sys.O_APPEND | sys.O_CREAT | sys.O_NONBLOCK;
-  const fd = demand(sys.open(`${name}/current`, flags, 0o644), what, name);
+  const fd = demand(openIn(directory, "current", flags, 0o644), what, name);
   const stat = sys.fstat(fd);
   const isSet = typeof stat !== "number" && (stat.mode & 0o7777) === 0o644;
   const changed = typeof stat === "number" ? stat : isSet ? 0 : sys.fchmod(fd, 0o644);

@@ -40,6 +40,7 @@ import {
   cutCurrent,
   demand,
   type LogDirectory,
+  openIn,
   Trouble,
   warn,
 } from "./svlogd-directory.ts";
@@ -120,8 +121,10 @@ export function openJournal(intake: Intake, directories: readonly LogDirectory[]
   if (isNamed && !isUsed && !hasInput(intake)) removeJournal(intake);
   const rest = isNamed ? "" : undoneInput(intake);
   const home = isNamed && isUsed ? intake.home : newHome(directories);
+  const foreign = directories.some((directory) => directory.foreign);
   const flags = sys.O_RDWR | sys.O_CREAT | sys.O_NONBLOCK;
-  const fd = demand(sys.open(journalPath(home), flags, 0o600), "open pending", home);
+  const opened = openIn({ name: home, foreign }, "pending", flags, 0o600);
+  const fd = demand(opened, "open pending", home);
   try {
     takeOver(intake, { fd, home }, directories, rest);
   } catch (error) {

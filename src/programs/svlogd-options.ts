@@ -18,6 +18,8 @@ export interface Options {
   /** Lines that cannot be written are dropped. */
   readonly lossy: boolean;
   readonly names: readonly string[];
+  /** The directories belong to somebody else: see LogDirectory. */
+  readonly foreign: boolean;
 }
 
 /** The options, or what to say about a wrong call, or a question about the program. */
@@ -70,5 +72,5 @@ export function parseOptions(
   if (names.length === 0 || names.length > directoriesMax) return [usageLine];
   if (bufferBytes <= lineBytes) return [usageLine];
   const table = by === null && set === null ? null : replacements(by ?? "_", set ?? "");
-  return { stamp, verbose, table, lineBytes, lossy, names };
+  return { stamp, verbose, table, lineBytes, lossy, names, foreign: false };
 }

@@ -64,13 +64,16 @@ interface Logger extends Writer {
   leaveAt: Millis | null;
 }
 
-export function main(argv: readonly string[]): Outcome {
+/** `foreign`: the built-in logger in a directory whose owner we could not become. */
+export function main(argv: readonly string[], foreign = false): Outcome {
   const options = parseOptions(argv, usage);
   if (typeof options === "string") return answer(options, `usage: ${argv[0]} ${usage}`);
-  if (Array.isArray(options)) {
-    for (const line of options) complain(line);
-    return 111;
-  }
+  if ("lineBytes" in options) return startLogger({ ...options, foreign });
+  for (const line of options) complain(line);
+  return 111;
+}
+
+function startLogger(options: Options): Outcome {
   const signalFd = openSignals([signals.TERM, signals.HUP, signals.ALRM, signals.CHLD]);
   const intake = newIntake();
   const logger: Logger = {
@@ -101,11 +104,11 @@ function openDirectories(options: Options, before: readonly LogDirectory[]): Log
 
 function openOrWarn(
   name: string,
-  { verbose }: Options,
+  options: Options,
   old: LogDirectory | undefined,
 ): LogDirectory | null {
   try {
-    return openDirectory(name, verbose, old);
+    return openDirectory(name, options, old);
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     warn(error.message, "");

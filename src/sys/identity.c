@@ -63,6 +63,24 @@ static int limit_in(JSContext *ctx, JSValueConst value, rlim_t *limit) {
 	return 0;
 }
 
+static int has_group(const gid_t *groups, int count, gid_t group) {
+	for (int i = 0; i < count; i++)
+		if (groups[i] == group) return 1;
+	return 0;
+}
+
+/* True when, with `gid` as its group, this process is in these groups and no others already. */
+static int is_in_groups(const gid_t *groups, int count, gid_t gid) {
+	gid_t ours[64];
+	int size = getgroups(64, ours);
+	if (size < 0) return 0; /* more than are ever asked for */
+	for (int i = 0; i < size; i++)
+		if (ours[i] != gid && !has_group(groups, count, ours[i])) return 0;
+	for (int i = 0; i < count; i++)
+		if (groups[i] != gid && !has_group(ours, size, groups[i])) return 0;
+	return 1;
+}
+
 /* setids(uid, gid, groups) -> 0 | [errno, call] */
 JSValue sys_setids(ARGS) {
 	UNUSED_ARGS;
@@ -73,7 +91,11 @@ JSValue sys_setids(ARGS) {
 	for (int i = 0; i < count; i++) groups[i] = (gid_t)number_at(ctx, argv[2], i);
 	if (JS_ToFloat64(ctx, &uid, argv[0]) < 0 || JS_ToFloat64(ctx, &gid, argv[1]) < 0)
 		return JS_EXCEPTION;
-	if (setgroups((size_t)count, groups) < 0) return failure(ctx, errno, "setgroups");
+	if (setgroups((size_t)count, groups) < 0) {
+		int error = errno;
+		if (error != EPERM || !is_in_groups(groups, count, (gid_t)gid))
+			return failure(ctx, error, "setgroups");
+	}
 	if (setgid((gid_t)gid) < 0) return failure(ctx, errno, "setgid");
 	if (setuid((uid_t)uid) < 0) return failure(ctx, errno, "setuid");
 	return JS_NewInt32(ctx, 0);

@@ -151,7 +151,7 @@ declare const sys: {
   geteuid(): number;
   setsid(): number;
   /** Gives up an identity: setgroups, then setgid, then setuid, or [errno, call] when `call`
-   * failed. At most 64 groups. */
+   * failed. Groups that are already so need no right. At most 64 groups. */
   setids(uid: number, gid: number, groups: readonly number[]): number | [number, Bytes];
   /** [soft, hard]; -1 is no limit, 2^53 - 1 that or more. */
   getrlimit(resource: number): [number, number] | number;
