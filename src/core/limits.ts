@@ -119,6 +119,8 @@ export const awaitLookMs = 5;
 export const restSeconds = 5;
 /** The same in a container. */
 export const restContainerSeconds = 2;
+/** A server of the network has so long to take what is still to be written to it. */
+export const networkUnmountMs = 20_000;
 /** How long lines that services have written wait for a reader, where no engine ends it earlier. */
 export const relaySeconds = 30;
 /** All else of a container is over so long after its services' time: that makes 8 of the 10

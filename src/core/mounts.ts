@@ -99,6 +99,51 @@ export function unmountOrder(mountinfo: string): readonly string[] {
   return others.map(({ target }) => target).reverse();
 }
 
+/** Types whose disks are elsewhere, or fuse.TYPE; stages/functions has the same list. */
+export const networkTypes: readonly string[] = [
+  ...["nfs", "nfs4", "cifs", "smb3", "smbfs", "ncp", "ncpfs", "afs", "coda", "ceph", "glusterfs"],
+  ...["gfs", "gfs2", "ocfs2", "lustre", "pvfs2", "orangefs", "beegfs", "davfs", "davfs2", "sshfs"],
+  ...["curlftpfs", "s3fs", "rclone", "mfs", "gcsfuse"],
+];
+
+const fuse = "fuse.";
+
+/** What needs the network, the last one first: by its type, or by `_netdev` in fstab(5) or in
+ * utab, where mount(8) has what it was called with. Never the root and /usr, where umount is. */
+export function networkMounts(mountinfo: string, fstab: string, utab: string): readonly string[] {
+  const marked = [...markedIn(fstab.split("\n").map(fstabEntry)), ...markedIn(utabEntries(utab))];
+  const found = parseMounts(mountinfo).filter(({ target, type }) => {
+    const known = type.startsWith(fuse) ? type.slice(fuse.length) : type;
+    return networkTypes.includes(known) || marked.includes(target);
+  });
+  const targets = found.map(({ target }) => target).reverse();
+  return targets.filter((target) => target !== "/" && target !== "/usr");
+}
+
+/** Where it is mounted, and with which options. */
+type Entry = readonly [string, string];
+
+function markedIn(entries: readonly Entry[]): readonly string[] {
+  const marked = entries.filter(([, options]) => options.split(",").includes("_netdev"));
+  return marked.map(([target]) => unescaped(target));
+}
+
+function fstabEntry(line: string): Entry {
+  const fields = line.split("\t").join(" ").split(" ");
+  const [device = "#", target = "", , options = ""] = fields.filter((field) => field !== "");
+  return device.startsWith("#") ? ["", ""] : [target, options];
+}
+
+/** `SRC=... TARGET=... ROOT=... OPTS=...` each. */
+function utabEntries(utab: string): readonly Entry[] {
+  const lines = utab.split("\n").map((line) => line.split(" "));
+  return lines.map((words) => {
+    const after = (name: string): string =>
+      words.find((word) => word.startsWith(name))?.slice(name.length) ?? "";
+    return [after("TARGET="), after("OPTS=")];
+  });
+}
+
 /** The files and disks of /proc/swaps, whose first line has no path. */
 export function swapPaths(swaps: string): readonly string[] {
   const paths = swaps.split("\n").map((line) => line.split(" ", 1)[0] ?? "");

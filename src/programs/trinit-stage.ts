@@ -2,7 +2,9 @@
 // mounts and unmounts nothing: its file systems are its engine's.
 import {
   lineBytes,
+  networkUnmountMs,
   restContainerSeconds,
+  restLookMs,
   restSeconds,
   stopContainerSeconds,
   stopSeconds,
@@ -13,10 +15,12 @@ import {
   type Mount,
   missingMounts,
   mountLine,
+  networkMounts,
   swapPaths,
   unmountOrder,
 } from "../core/mounts.ts";
 import type { Millis } from "../core/time.ts";
+import { waitReady } from "../sys/loop.ts";
 import { close, complain, isSame, ownPaths } from "../sys/posix.ts";
 import { endBegan, stepUntil, stopSecondsOr } from "./end-limits.ts";
 import { runningOf } from "./parents.ts";
@@ -124,6 +128,32 @@ function supervise(options: readonly string[]): number {
 
 // --- Stage 3 -----------------------------------------------------------------------------
 
+/** File systems that need the network, before that goes, by a process of its own: a server that
+ * does not answer is not waited for. What is in use, or hangs, is no longer there for others. */
+function unmountNetwork(): void {
+  const [fstab, utab] = ["/etc/fstab", "/run/mount/utab"].map((path) => {
+    const text = sys.readfile(path, mountinfoBytes);
+    return typeof text === "string" ? text : "";
+  });
+  const list = (): readonly string[] =>
+    networkMounts(readProc("self/mountinfo"), fstab ?? "", utab ?? "");
+  const targets = list();
+  if (targets.length === 0) return;
+  const unmount = (): number => {
+    for (const target of targets) sys.umount(target, 0);
+    return 0;
+  };
+  const [pid = 0] = sys.fork(unmount, [["trinit", "umount"]], [[]]);
+  const until = sys.monotonic() + networkUnmountMs;
+  while (pid > 0 && sys.waitpid(pid, sys.WNOHANG) === null && sys.monotonic() < until) {
+    waitReady([], sys.monotonic() + restLookMs);
+  }
+  for (const target of list()) {
+    const detached = sys.umount(target, sys.MNT_DETACH);
+    if (detached < 0) warn(`unable to umount -l ${target}`, -detached);
+  }
+}
+
 /** What a disk holds is written to it: unmounted, or where something is in the way, read-only. A
  * file that is swapped to would be. */
 function unmountAll(): void {
@@ -151,6 +181,7 @@ function end(): number {
   const isHere = typeof init === "number";
   const until = stopsAt();
   stopServices(until, false, init);
+  if (isHere && isMachine()) unmountNetwork();
   stopServices(Math.max(until, stepUntil(1000)), true, init);
   waitForMain();
   if (!isHere) {

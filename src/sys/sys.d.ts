@@ -334,6 +334,7 @@ declare const sys: {
   readonly MS_NODEV: number;
   readonly MS_NOEXEC: number;
   readonly MS_REMOUNT: number;
+  readonly MNT_DETACH: number;
 };
 
 /** Set by the build: true where fault points exist. */

@@ -3,6 +3,8 @@
 [ -z "$IS_CONTAINER" ] || return 0
 [ -r /etc/fstab ] || return 0
 
+types=""
+for type in $(network_types); do types="$types,$type,fuse.$type"; done
 msg "mounting /etc/fstab"
-mount -a -t nonfs,nfs4,cifs,smb3,ceph,glusterfs,fuse.sshfs -O no_netdev ||
+mount -a -t "no${types#,}" -O no_netdev ||
 	emergency_shell "unable to mount all of /etc/fstab"

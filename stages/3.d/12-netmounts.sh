@@ -3,18 +3,22 @@
 # when nobody does any more. A server that does not answer is not waited for.
 [ -z "$IS_CONTAINER" ] || return 0
 
-needy="" # what /etc/fstab says so of
+needy="" # what /etc/fstab, or the call of mount, says so of
 while read -r device place _ options _; do
 	case $device,$options, in "#"*) ;; *,_netdev,*) needy="$needy $place " ;; esac
 done 2>/dev/null </etc/fstab
+while read -r line; do # SRC=... TARGET=... ROOT=... OPTS=...
+	place=${line#*TARGET=}
+	case ,${line##*OPTS=}, in *,_netdev,*) needy="$needy ${place%% *} " ;; esac
+done 2>/dev/null </run/mount/utab
 
+known=$(network_types)
 set -- # what is mounted, the last one first
 while read -r _ place type _; do
-	case $place,$type in
-	/,* | /usr,*) ;; # what would end them is there
-	*,nfs | *,nfs4 | *,cifs | *,smb3 | *,ceph | *,glusterfs | *,fuse.sshfs) set -- "$place" "$@" ;;
-	*) case $needy in *" $place "*) set -- "$place" "$@" ;; esac ;;
-	esac
+	case $place in / | /usr) continue ;; esac # what would end them is there
+	case " $known $needy " in *" ${type#fuse.} "* | *" $place "*) ;; *) continue ;; esac
+	place=$(unescaped "$place" && echo .) # the dot keeps a newline at the end
+	set -- "${place%.}" "$@"
 done </proc/mounts
 
 [ $# -eq 0 ] || msg "file systems of the network"

@@ -2,7 +2,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { missingMounts, mountLine, swapPaths, unmountOrder } from "../../src/core/mounts.ts";
+import {
+  missingMounts,
+  mountLine,
+  networkMounts,
+  networkTypes,
+  swapPaths,
+  unmountOrder,
+} from "../../src/core/mounts.ts";
 
 /** A line as proc(5) has it. */
 function line(target: string, type: string, optional = ""): string {
@@ -55,6 +62,36 @@ test("unmountOrder(): the last first, not the root, not the kernel's own", () =>
 
 test("unmountOrder() gives paths as they are, not as mountinfo writes them", () => {
   assert.deepEqual(unmountOrder(line("/a\\040b\\134c\\011", "ext4")), ["/a b\\c\t"]);
+});
+
+test("networkMounts(): by type and by _netdev, the last first, paths as they are", () => {
+  const there = [
+    line("/", "nfs4"),
+    line("/usr", "nfs"),
+    line("/srv/my\\040files", "fuse.glusterfs"),
+    line("/local", "ext4"),
+    line("/fuse", "fuse.ntfs-3g"),
+    line("/home", "nfs4", "master:1 "),
+    line("/by\\040hand", "xfs"),
+    line("/iscsi\\0401", "ext4"),
+    line("/plain", "sshfs"),
+  ];
+  const fstab = "#/dev/x /local ext4 _netdev\n/dev/sda  /iscsi\\0401\text4  rw,_netdev 0 0\n";
+  const utab =
+    "SRC=/dev/sdb TARGET=/by\\040hand ROOT=/ OPTS=_netdev\nSRC=x TARGET=/local OPTS=user\n";
+  assert.deepEqual(networkMounts(there.join(""), fstab, utab), [
+    "/plain",
+    "/iscsi 1",
+    "/by hand",
+    "/home",
+    "/srv/my files",
+  ]);
+});
+
+test("the scripts of stages/ know the same types", () => {
+  const functions = readFileSync("stages/functions", "latin1");
+  const [, list = ""] = /^\techo (nfs .*)$/m.exec(functions.replaceAll("\\\n\t\t", "")) ?? [];
+  assert.deepEqual(list.split(" "), networkTypes);
 });
 
 test("unmountOrder() of what is no mountinfo", () => {

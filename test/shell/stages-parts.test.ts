@@ -163,6 +163,33 @@ test(
 );
 
 test(
+  "12-netmounts: paths as they are, FUSE's types, what mount was called with",
+  inNamespaces,
+  async (t) => {
+    const shown = 'printf "umount"; for word; do printf " [%s]" "$word"; done; echo';
+    const before = `mount -t tmpfs none /proc; rm -f /etc/fstab; mkdir -p /run/mount
+    printf '%s\\n' 'vol /srv/my\\0401 fuse.glusterfs rw 0 0' '/dev/x /z fuse.ntfs-3g rw 0 0' \\
+      '/dev/y /a\\134b\\011c ext4 rw 0 0' 'srv /p sshfs rw 0 0' >/proc/mounts
+    printf '%s\\n' 'SRC=/dev/y TARGET=/a\\134b\\011c ROOT=/ OPTS=_netdev' >/run/mount/utab
+    printf '#!/bin/sh\\n%s\\n' '${shown}' >/run/stubs/umount`;
+    assert.deepEqual(await runPart(t, "3.d/12-netmounts.sh", { before }), [
+      "umount [/p] [/a\\b\tc] [/srv/my 1]",
+      "sync ",
+      "umount [-l] [/p] [/a\\b\tc] [/srv/my 1]",
+      "code 0",
+    ]);
+  },
+);
+
+test("45-mounts: what needs the network is left out, of FUSE, too", inNamespaces, async (t) => {
+  const [called = ""] = await runPart(t, "1.d/45-mounts.sh", { before: fstab });
+  assert.match(
+    called,
+    /^mount -a -t nonfs,fuse\.nfs,.*,glusterfs,fuse\.glusterfs,.* -O no_netdev$/,
+  );
+});
+
+test(
   "12-netmounts: no fstab, nothing of the network: what is written goes out",
   inNamespaces,
   async (t) => {

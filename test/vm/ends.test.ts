@@ -14,7 +14,7 @@ const words = [
   typed("poweroff", "power off"),
   typed("halt", "power off"),
   typed("reboot", "reset"),
-  typed("shutdown", "power off"),
+  typed("shutdown now", "power off"),
   typed("shutdown -h now", "power off"),
   typed("shutdown -P now", "power off"),
   typed("shutdown -r now", "reset"),
