@@ -79,6 +79,12 @@ function invalid(options: readonly Option[], complaint?: string): Args {
   return complaint === undefined ? args : { ...args, complaint };
 }
 
+/** The number in digits and nothing else; null for any other text. */
+export function wholeNumber(text: string): number | null {
+  for (const digit of text) if (digit < "0" || digit > "9") return null;
+  return text === "" ? null : Number(text);
+}
+
 /** The number that the text begins with, as scan_ulong reads it; null when there are no digits. */
 export function leadingNumber(text: string): number | null {
   let digits = 0;

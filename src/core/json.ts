@@ -51,11 +51,17 @@ function escaped(number: number): string {
   return `\\u${number.toString(16).padStart(4, "0")}`;
 }
 
+function isPlain(code: number): boolean {
+  return code >= 0x20 && code < 0x7f && code !== 0x22 && code !== 0x5c;
+}
+
 /** The inside of a JSON string. UTF-8 stays as it is; a byte HH that is no part of it becomes the
  * character U+F7HH, of those that are free for private use. */
 function characters(bytes: string): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; ) {
+  let plain = 0; // most are nothing but letters
+  while (plain < bytes.length && isPlain(bytes.charCodeAt(plain))) plain++;
+  let text = bytes.slice(0, plain);
+  for (let at = plain; at < bytes.length; ) {
     const code = bytes.charCodeAt(at);
     const length = isStandIn(bytes, at) ? 0 : characterAt(bytes, at);
     if (length === 0) text += escaped(0xf700 + code);

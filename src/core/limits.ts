@@ -37,6 +37,9 @@ export const svWaitSeconds = 7;
 export const svWaitMinMs = 420;
 /** Failures are sv's exit code, which has 100 for a wrong call. */
 export const svFailuresMax = 99;
+/** What -v shows of a log: the last lines, as many bytes of it at most. */
+export const svLogLines = 5;
+export const svLogBytes = 4096;
 /** Services whose runsv a waiting sv watches at once: poll takes 64 descriptors, two of which are
  * inotify's and the signals'. The others have their turn when those are done. */
 export const svSupervisorsWatched = 62;

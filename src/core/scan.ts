@@ -8,6 +8,14 @@ import type { Millis } from "./time.ts";
 
 /** Where services are, unless somebody says otherwise. */
 export const servicesDirectory = "/etc/service";
+/** Where other systems have them: Void, Artix, daemontools. Where the first is missing, the next
+ * one is meant. */
+export const servicesPlaces = [
+  servicesDirectory,
+  "/var/service",
+  "/run/runit/service",
+  "/service",
+] as const;
 
 /** A directory in the listing. */
 export interface Found {

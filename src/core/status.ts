@@ -89,7 +89,7 @@ export function encodeEnds({ exit, restarts }: Ends): string {
 /** The numbers of supervise/exit, or null when it has not three of them. */
 export function decodeEnds(text: string): Ends | null {
   const words = text.trimEnd().split(" ");
-  const [code, status, restarts] = words.map((word) => (word === "-1" ? -1 : wholeNumber(word)));
+  const [code, status, restarts] = words.map((word) => (word === "-1" ? -1 : plainNumber(word)));
   if (words.length !== 3 || code == null || status == null || restarts == null) return null;
   return { exit: { code, status }, restarts };
 }
@@ -103,8 +103,8 @@ export function exitCodeOf(exit: Exit | null): number {
   return signal === 0 ? 111 : 128 + signal;
 }
 
-/** The number in digits; null where anything else is. */
-function wholeNumber(word: string): number | null {
+/** The number as it is written by us; null for anything else. */
+function plainNumber(word: string): number | null {
   const number = leadingNumber(word);
   return number !== null && `${number}` === word ? number : null;
 }
@@ -130,7 +130,7 @@ export function decodeComplaint(line: string): Complaint | null {
 }
 
 /** What may be shown on a terminal: the file is written in a directory that may be anybody's. */
-function printable(text: string): string {
+export function printable(text: string): string {
   let shown = "";
   for (const byte of text) shown += byte < " " || byte === "\x7f" ? "?" : byte;
   return shown;

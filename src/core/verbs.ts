@@ -2,7 +2,7 @@
 // and the sentences. Pure: programs/sv.ts acts.
 import { commands, isLetter, type Letter } from "./commands.ts";
 import { restartPauseMs, svFailuresMax } from "./limits.ts";
-import type { Status } from "./status.ts";
+import type { Ends, Exit, Status } from "./status.ts";
 import type { Millis, Stamp } from "./time.ts";
 
 /** What is waited for, as reached() tells. */
@@ -130,6 +130,27 @@ export function unsteadyMs({ since }: Status, now: Stamp): Millis {
 /** True while nothing was started or ended between the two. */
 export function sameLife(a: Status, b: Status): boolean {
   return a.pid === b.pid && a.state === b.state && sameStamp(a.since, b.since);
+}
+
+/** `exit 1`, or `signal 9`; as wait(2) has it, and -1 as the code after a signal. */
+export function exitText({ code, status }: Exit): string {
+  if (code >= 0) return `exit ${code}`;
+  const signal = status & 0x7f; // without the bit of a core dump
+  return signal === 0 ? "unknown, no supervisor was there" : `signal ${signal}`;
+}
+
+/** For people: `last end: exit 1, within a second of its start; 3 restarts`. */
+export function endText({ exit, restarts }: Ends, early: boolean): string {
+  if (exit === null) return "last end: none";
+  const soon = early ? ", within a second of its start" : "";
+  return `last end: ${exitText(exit)}${soon}; ${restarts} restart${restarts === 1 ? "" : "s"}`;
+}
+
+/** True where people are to be shown more than the status: what is to run does not, or has not yet
+ * proven that it stays. */
+export function isAmiss(status: Status, early: boolean, now: Stamp): boolean {
+  if (status.want === "up" && status.state !== "run") return true;
+  return early && status.state === "run" && unsteadyMs(status, now) > 0;
 }
 
 /** `run: web: (pid 5) 7s, normally down`. `seconds` is the time of now, since 1970;

@@ -69,8 +69,9 @@ export function openSuperviseFiles(directory: string): SuperviseFiles {
   if (!tryLock(lock, lockPath)) throw new SysError("lock", errnos.EAGAIN, lockPath);
   writeBirth(path);
   const control = openFifo(`${path}/control`, sys.O_RDWR); // never ends: we are a writer, too
-  // Held open for life: who opens it for writing sees that we are there.
-  openFifo(`${path}/ok`, sys.O_RDONLY);
+  // Held open for life: who opens it for writing sees that we are there; and by the lock, in any
+  // PID namespace, that we are no runsv of runit's, and keep the files that it has not.
+  sys.flock(openFifo(`${path}/ok`, sys.O_RDONLY), sys.LOCK_EX | sys.LOCK_NB);
   return { path, lock, control, written: nothingWritten() };
 }
 

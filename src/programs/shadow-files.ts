@@ -24,6 +24,9 @@ import {
   writeAll,
 } from "../sys/posix.ts";
 
+/** A path, and a newline. */
+const sourceBytes = 4097;
+
 const remedy =
   "mount a tmpfs on /run (docker run --tmpfs /run), or let TMPDIR name a directory to write in";
 
@@ -151,7 +154,7 @@ function makeShadow(place: string, source: string, steps: readonly Step[]): stri
 
 /** A file, not a link: where a disk is full, this is the moment to see it. */
 function writeMark(path: string, source: string): void {
-  const fd = open(path, sys.O_WRONLY | sys.O_CREAT | sys.O_EXCL, 0o600);
+  const fd = open(path, sys.O_WRONLY | sys.O_CREAT | sys.O_EXCL, 0o644);
   try {
     writeAll(fd, `${source}\n`, path);
   } finally {
@@ -222,6 +225,24 @@ function isMarked(place: string): boolean {
   const there = sys.lstat(mark);
   if (typeof there === "number" || !isRegular(there)) return false;
   return sys.readfile(mark, 1) === "/";
+}
+
+/** What a link farm stands for, an absolute path, while a runsv runs in it; else null. Only a farm
+ * of root's, our own, or that of the owner of process 1 counts: in /tmp it may be anybody's. */
+export function liveShadowOf(place: string): string | null {
+  const parts = [place, `${place}/${shadowMark}`].map((path) => sys.lstat(path));
+  const [top, mark] = parts;
+  if (top === undefined || typeof top === "number" || !isDirectory(top)) return null;
+  if (mark === undefined || typeof mark === "number" || !isRegular(mark)) return null;
+  const first = sys.stat("/proc/1");
+  const trusted = [0, sys.geteuid(), typeof first === "number" ? 0 : first.uid];
+  if (!trusted.includes(top.uid) || !trusted.includes(mark.uid)) return null;
+  const source = sys.readfile(`${place}/${shadowMark}`, sourceBytes);
+  const names = sys.readdir(place);
+  if (typeof source === "number" || source[0] !== "/" || typeof names === "number") return null;
+  return names.some((name) => isSupervised(`${place}/${name}`))
+    ? source.slice(0, source.lastIndexOf("\n"))
+    : null;
 }
 
 /** True while a runsv is in it, or something that a killed one has left. */

@@ -16,6 +16,8 @@ import { isFifo } from "../sys/posix.ts";
 /** Why nothing can be said or sent: `unable to open supervise/ok: access denied`. */
 export interface Trouble {
   readonly trouble: string;
+  /** Nothing is there yet: a supervisor may be on its way. */
+  readonly absent?: true;
 }
 
 /** No process reads what is written to it. */
@@ -28,7 +30,13 @@ export function isTrouble(seen: Seen): seen is Trouble {
 }
 
 function unable(what: string, errno: number): Trouble {
-  return { trouble: `unable to ${what}: ${reason(errno)}` };
+  const trouble = `unable to ${what}: ${reason(errno)}`;
+  return errno === errnos.ENOENT ? { trouble, absent: true } : { trouble };
+}
+
+/** True where no supervisor is there, or none has written a status: one may be about to. */
+export function isAbsent(seen: Seen): seen is Trouble | typeof gone {
+  return seen === gone || (isTrouble(seen) && seen.absent === true);
 }
 
 /** A descriptor of supervise/ok, for its closing only: poll reports it once runsv has gone. */
@@ -58,14 +66,32 @@ export function readStatus(directory: string): Status | Trouble {
 
 export type Supervisor = "running" | "gone" | "unknown";
 
-/** Whether there is a runsv, also for who may not open supervise/ok: it has a birth record. */
-export function findSupervisor(directory: string): Supervisor {
-  const ok = sys.opennode(`${directory}/supervise/ok`, sys.O_WRONLY, 0);
-  if (ok >= 0) sys.close(ok);
-  if (ok >= 0) return "running";
-  if ([errnos.ENXIO, errnos.ENOENT, errnos.ENOTDIR].some((errno) => ok === -errno)) return "gone";
+/** Whether there is a runsv, and whether that is one of ours, which tells in supervise/exit how
+ * ./run has ended; runit's does not, and the file may be older than it. */
+export interface Found {
+  readonly supervisor: Supervisor;
+  readonly tells: boolean;
+}
+
+/** Also for readers that may not open supervise/ok: then there is a birth record, which is of use
+ * in the supervisor's PID namespace only. */
+export function findSupervisor(directory: string): Found {
   const record = `${directory}/supervise/runsv.birth`;
-  if (sys.living(record) > 0) return "running";
+  const ok = sys.opennode(`${directory}/supervise/ok`, sys.O_WRONLY, 0);
+  if (ok >= 0) {
+    const isLocked = sys.flock(ok, sys.LOCK_SH | sys.LOCK_NB) === -errnos.EAGAIN;
+    sys.close(ok);
+    return { supervisor: "running", tells: isLocked || sys.living(record) > 0 };
+  }
+  if (sys.living(record) > 0) return { supervisor: "running", tells: true };
+  if ([errnos.ENXIO, errnos.ENOENT, errnos.ENOTDIR].some((errno) => ok === -errno)) {
+    return { supervisor: "gone", tells: false };
+  }
+  return { supervisor: supervisorOf(record), tells: false };
+}
+
+/** For a reader who may not ask, from the record of a process that is not seen to live. */
+function supervisorOf(record: string): Supervisor {
   const pid = leadingNumber(readLine(record));
   if (pid === null) return "unknown";
   // What is in /proc may be hidden from us (hidepid); that there is no such process is not.
@@ -81,8 +107,7 @@ function readLine(path: string): string {
 
 /** How ./run has ended and was started again; null where the runsv that is there does not tell,
  * being runit's, and what one of ours has left is old. */
-export function readEnds(directory: string, supervisor: Supervisor): Ends | null {
-  const tells = sys.living(`${directory}/supervise/runsv.birth`) > 0;
+export function readEnds(directory: string, { supervisor, tells }: Found): Ends | null {
   if (supervisor === "running" && !tells) return null;
   const ends = decodeEnds(readLine(`${directory}/supervise/exit`));
   return ends ?? (tells ? { exit: null, restarts: 0 } : null);
@@ -108,12 +133,15 @@ export function tell(directory: string, bytes: string): null | Trouble | typeof 
 
 // --- Being told of changes ---------------------------------------------------------------
 
-/** Asks for SIGIO when there is a new status; false where that cannot be had. Not inotify: its
- * descriptor takes the kernel over 10 ms to close, which would be most of what sv takes. */
-export function watchStatus(directory: string): boolean {
+/** Asks for SIGIO when there is a new status; false where that cannot be had, or takes a descriptor
+ * beyond `fdMax`: others are needed. Not inotify: its descriptor takes the kernel over 10 ms to
+ * close, which would be most of what sv takes. */
+export function watchStatus(directory: string, fdMax: number): boolean {
   const flags = sys.O_RDONLY | sys.O_NONBLOCK; // not a FIFO in its place
   const fd = sys.open(`${directory}/supervise`, flags, 0); // open for as long as sv runs
-  return fd >= 0 && sys.dnotify(fd) === 0;
+  if (fd >= 0 && fd < fdMax && sys.dnotify(fd) === 0) return true;
+  if (fd >= 0) sys.close(fd);
+  return false;
 }
 
 // --- ./check -----------------------------------------------------------------------------
@@ -134,11 +162,12 @@ export function startCheck(directory: string): CheckStart {
   const found = sys.stat(`${directory}/check`);
   if (found === -errnos.ENOENT) return { kind: "absent" };
   if (typeof found === "number") return { kind: "unable to stat", errno: -found };
-  // A directory cannot be written to: as if stdout were closed, but the number is not free.
-  const unwritable = sys.open("/", sys.O_RDONLY, 0);
-  const fds = [-1, unwritable];
+  // Its output is nobody's. Without /dev the number is at least not free for another file.
+  const sink = sys.open("/dev/null", sys.O_WRONLY | sys.O_NONBLOCK, 0);
+  const output = sink >= 0 ? sink : sys.open("/", sys.O_RDONLY, 0);
+  const fds = [-1, output];
   const pid = sys.spawn({ path: "check", argv: ["./check"], cwd: directory, fds, birth: null });
-  sys.close(unwritable);
+  sys.close(output);
   if (typeof pid === "number") return { kind: "started", pid };
   const [errno, call] = pid;
   return { kind: call === "fork" ? "unable to fork for" : "unable to run", errno };

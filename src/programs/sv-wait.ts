@@ -2,10 +2,10 @@
 // supervise/status by SIGIO, the end of runsv by poll on supervise/ok, the end of a check
 // script by SIGCHLD. What nothing can be told of is looked at again and again.
 import { signals } from "../core/commands.ts";
-import { checkGraceMs, checkRetryMs, svLookMs, svSupervisorsWatched } from "../core/limits.ts";
+import { checkGraceMs, checkRetryMs, svLookMs } from "../core/limits.ts";
 import type { Status } from "../core/status.ts";
 import type { Millis } from "../core/time.ts";
-import { type Goal, reached, sameLife, unsteadyMs } from "../core/verbs.ts";
+import { exitText, type Goal, reached, sameLife, unsteadyMs } from "../core/verbs.ts";
 import { readSignals, reap, waitReady } from "../sys/loop.ts";
 import { kill } from "../sys/posix.ts";
 import { hasEndedEarly } from "./runsv-files.ts";
@@ -22,9 +22,10 @@ import {
 /** A service whose goal is not reached yet. */
 export interface Pending {
   readonly name: string;
-  readonly directory: string;
-  /** The status that was read before the command was written. */
-  readonly before: Status;
+  directory: string;
+  /** The status that was read before the command was written; null: it was not, since there is no
+   * supervisor yet. */
+  before: Status | null;
   /** Nobody tells of its changes: it is looked at again and again. */
   blind: boolean;
   /** supervise/ok, held open: poll tells when runsv has gone. */
@@ -35,6 +36,8 @@ export interface Pending {
   check: { readonly pid: number; readonly about: Status } | null;
   /** The process that runs, and when it has done so for a second. */
   life: { readonly about: Status; readonly steadyAt: Millis } | null;
+  /** What came of the check script the last time, where it has not agreed. */
+  answer: string | null;
   /** The status for which the check script has said yes. */
   agreed: Status | null;
   /** When the check script, which said no, is asked again. */
@@ -45,10 +48,10 @@ export interface Pending {
 export function newPending(
   name: string,
   directory: string,
-  before: Status,
+  before: Status | null,
   blind: boolean,
 ): Pending {
-  const asked = { check: null, life: null, agreed: null, retryAt: null };
+  const asked = { check: null, life: null, answer: null, agreed: null, retryAt: null };
   return { name, directory, before, blind, ok: null, stirred: true, ...asked };
 }
 
@@ -58,6 +61,10 @@ export interface Wait {
   readonly until: Millis;
   /** Where SIGIO and SIGCHLD are told of. */
   readonly signalFd: number;
+  /** How many runsv are watched at once. */
+  readonly watchedMax: number;
+  /** Writes the command to a supervisor that has come since; false while there is none. */
+  deliver(service: Pending): boolean;
   /** What became of a service: last seen so, in time or not. */
   report(service: Pending, seen: Seen, inTime: boolean): void;
   reportCheck(service: Pending, failure: CheckFailure): void;
@@ -68,9 +75,10 @@ function settle(service: Pending, wait: Wait): boolean {
   if (!service.stirred) return false;
   service.stirred = false;
   service.retryAt = null;
+  if (service.before === null && !wait.deliver(service)) return false;
   const seen = lookAt(service.directory);
   if (seen !== gone && !isTrouble(seen)) {
-    const verdict = reached(wait.goal, seen, service.before);
+    const verdict = reached(wait.goal, seen, service.before ?? seen);
     if (verdict === "no") return false;
     if (verdict === "if check agrees") {
       if (!isSteady(service, seen) || !checkAgrees(service, seen, wait)) return false;
@@ -104,6 +112,7 @@ function checkAgrees(service: Pending, seen: Status, wait: Wait): boolean {
       return true;
     case "started":
       service.check = { pid: check.pid, about: seen };
+      service.answer ??= "./check still runs";
       return false;
     case "unable to run":
       wait.reportCheck(service, check);
@@ -149,7 +158,7 @@ export function waitForGoal(services: readonly Pending[], wait: Wait): void {
 /** Waits until something has happened, and marks whom it has happened to. */
 function waitForChange(pending: readonly Pending[], wait: Wait): void {
   const { until, signalFd } = wait;
-  holdOks(pending.slice(0, svSupervisorsWatched));
+  holdOks(pending.slice(0, wait.watchedMax));
   const fds = pending.flatMap(({ ok }) => (ok === null ? [] : [ok]));
   const ready = waitReady([signalFd, ...fds], nextLook(pending, until));
   markSignals(pending, readSignals(signalFd));
@@ -202,9 +211,14 @@ function markSignals(pending: readonly Pending[], numbers: readonly number[]): v
     if (service === undefined || service.check === null) continue;
     if (status === 0) {
       service.agreed = service.check.about;
+      service.answer = null;
       service.stirred = true;
     } else {
       service.retryAt = sys.monotonic() + checkRetryMs;
+      service.answer =
+        (status & 0x7f) === 0
+          ? `./check exits ${status >> 8}`
+          : `./check was ended by ${exitText({ code: -1, status })}`;
     }
     service.check = null;
   }

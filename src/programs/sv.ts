@@ -1,10 +1,12 @@
 // sv: shows services and tells their runsv what to do. It waits for events, never polls: the
 // renaming of supervise/status, the closing of supervise/ok, the end of a check script.
 
-import { leadingNumber, parseArgs } from "../core/args.ts";
+import { type Args, parseArgs, wholeNumber } from "../core/args.ts";
 import { signals } from "../core/commands.ts";
-import { stdoutMs, svWaitMinMs, svWaitSeconds } from "../core/limits.ts";
+import { stdoutMs, svSupervisorsWatched, svWaitMinMs, svWaitSeconds } from "../core/limits.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
+import { nearest } from "../core/nearest.ts";
+import { serviceNames } from "../core/scan.ts";
 import type { Status } from "../core/status.ts";
 import { helpText, usageOf } from "../core/sv-usage.ts";
 import type { Millis } from "../core/time.ts";
@@ -16,17 +18,28 @@ import {
   statusText,
   type Verb,
   verbOf,
+  vocabulary,
 } from "../core/verbs.ts";
 import { openSignals } from "../sys/loop.ts";
-import { complain, execReason, isDirectory, readdir, reasonOf, SysError } from "../sys/posix.ts";
+import {
+  complain,
+  execReason,
+  getrlimit,
+  isDirectory,
+  readdir,
+  reasonOf,
+  SysError,
+} from "../sys/posix.ts";
 import { answer } from "./answer.ts";
+import { findServices } from "./service-place.ts";
+import { details, showAmiss, showComplaint } from "./sv-details.ts";
 import { tellAll } from "./sv-json.ts";
 import {
   type CheckFailure,
   gone,
+  isAbsent,
   isTrouble,
   lookAt,
-  readComplaint,
   type Seen,
   type Trouble,
   tell,
@@ -34,7 +47,7 @@ import {
 } from "./sv-service.ts";
 import { newPending, type Pending, waitForGoal } from "./sv-wait.ts";
 
-const defaultBase = "/etc/service";
+const pipeBytes = 65_536;
 const svLetters = "vVw:";
 
 /** A call of sv, understood. */
@@ -45,6 +58,10 @@ interface Call {
   /** `status` for programs. */
   readonly json: boolean;
   readonly base: string;
+  /** With -v, `status` shows more. */
+  readonly detailed: boolean;
+  /** How many descriptors there may be: a half is for watching, the rest for looking. */
+  readonly fdMax: number;
   /** The goal that is waited for, or null. */
   readonly goal: Goal | null;
   readonly until: Millis;
@@ -55,12 +72,11 @@ let failures = 0;
 
 /** Nobody may be listening, which is not the services' fault; a pipe may be full for now. */
 function print(text: string): void {
-  let rest = text;
-  while (rest !== "") {
-    const written = sys.write(1, rest);
+  for (let at = 0; at < text.length; ) {
+    const written = sys.write(1, text.slice(at, at + pipeBytes)); // as much as a pipe takes
     if (written === -errnos.EAGAIN && sys.canwrite(1, stdoutMs)) continue;
     if (written <= 0) return;
-    rest = rest.slice(written);
+    at += written;
   }
 }
 
@@ -73,14 +89,6 @@ function fail(line: string): void {
 function failSeen(name: string, directory: string, seen: Trouble | typeof gone): void {
   fail(troubleText(name, seen));
   if (seen === gone) showComplaint(name, directory);
-}
-
-/** What runsv has complained of last, on stderr: it may be why sv has failed. */
-function showComplaint(name: string, directory: string): void {
-  const found = readComplaint(directory);
-  if (found === null) return;
-  const age = Math.max(0, sys.realtime()[0] - found.since.seconds);
-  complain(`sv: ${name}: last complaint, ${age}s ago: ${found.text}`);
 }
 
 function troubleText(name: string, seen: Trouble | typeof gone): string {
@@ -100,13 +108,20 @@ function describe(label: string, name: string, directory: string, status: Status
 // --- status ----------------------------------------------------------------------------
 
 /** Shows a service and its log; what the service is, for the exit code of init scripts. */
-function show(name: string, directory: string): Status | "unknown" | null {
+function show(name: string, directory: string, detailed: boolean): Status | "unknown" | null {
   const seen = lookAt(directory);
   if (seen === gone || isTrouble(seen)) {
     failSeen(name, directory, seen);
     return seen === gone ? null : "unknown";
   }
-  print(`${describe(name, name, directory, seen)}${logText(name, `${directory}/log`)}\n`);
+  const log = `${directory}/log`;
+  print(`${describe(name, name, directory, seen)}${logText(name, log)}\n`);
+  if (detailed) for (const line of details(directory)) print(`${line}\n`);
+  else {
+    showAmiss(name, directory, seen);
+    const ofLog = lookAt(log);
+    if (ofLog !== gone && !isTrouble(ofLog)) showAmiss(`${name}/log`, log, ofLog);
+  }
   return seen;
 }
 
@@ -135,7 +150,17 @@ function enter(name: string, base: string): string | null {
   const entered = sys.stat(directory === "" ? "" : `${directory}/.`);
   if (typeof entered !== "number") return directory;
   fail(`fail: ${name}: unable to change to service directory: ${reason(-entered)}`);
+  const isMissing = entered === -errnos.ENOENT && sys.lstat(directory) === entered;
+  if (isMissing && directory !== "") complain(placeText(name, directory, base));
   return null;
+}
+
+/** Where a service was looked for, and what is there that was perhaps meant. */
+function placeText(name: string, directory: string, base: string): string {
+  const there = sys.readdir(base);
+  const meant = typeof there === "number" ? null : nearest(name, serviceNames(there));
+  const hint = meant === null ? "" : `; did you mean ${meant}?`;
+  return `sv: ${name}: looked for in ${directory}${hint}`;
 }
 
 function sayGone(name: string, directory: string, isGoal: boolean): void {
@@ -148,8 +173,12 @@ function sayGone(name: string, directory: string, isGoal: boolean): void {
 function send(name: string, directory: string, call: Call): Pending | null {
   const { goal } = call;
   const { bytes } = call.verb;
-  const blind = goal !== null && goal !== "gone" && !watchStatus(directory);
+  const isWatched = goal !== null && goal !== "gone";
+  const blind = isWatched && !watchStatus(directory, call.fdMax / 2);
   const seen = lookAt(directory);
+  if (isAbsent(seen) && isWatched && goal !== "down") {
+    return newPending(name, directory, null, true); // one may be on its way
+  }
   const told =
     seen === gone || isTrouble(seen) ? seen : bytes === "" ? null : tell(directory, bytes);
   if (told === gone) sayGone(name, directory, bytes === "x");
@@ -158,14 +187,30 @@ function send(name: string, directory: string, call: Call): Pending | null {
   return newPending(name, directory, seen, blind);
 }
 
+/** Writes the command to the supervisor of a service that had none when it was called for; false
+ * while there still is none. */
+function deliver(service: Pending, { verb }: Call): boolean {
+  // A link farm counts once something runs in it.
+  if (sys.getenv("SVDIR") === null) {
+    service.directory = serviceDirectory(service.name, findServices());
+  }
+  const seen = lookAt(service.directory);
+  if (isAbsent(seen)) return false;
+  if (isTrouble(seen)) return true; // for good: settle() tells
+  service.before = seen;
+  return verb.bytes === "" || tell(service.directory, verb.bytes) === null;
+}
+
 /** Says what became of a service that was waited for. */
 function report(service: Pending, seen: Seen, inTime: boolean, call: Call): void {
   const { name, directory } = service;
   const { kills } = call.verb;
   const known = seen !== gone && !isTrouble(seen);
-  if (!inTime) {
+  if (!inTime && service.before === null && !known) failSeen(name, directory, seen);
+  else if (!inTime) {
     const text = known ? describe(name, name, directory, seen) : troubleText(name, seen);
-    fail(`${kills ? "kill" : "timeout"}: ${text}`);
+    const answered = service.answer === null ? "" : `, ${service.answer}`;
+    fail(`${kills ? "kill" : "timeout"}: ${text}${answered}`);
     if (kills) tell(directory, "k");
     showComplaint(name, directory);
   } else if (seen === gone) sayGone(name, directory, call.goal === "gone");
@@ -181,45 +226,76 @@ function reportCheck(service: Pending, check: CheckFailure): void {
 
 // --- The call --------------------------------------------------------------------------
 
-/** The seconds of -w and SVWAIT: what is no number is 0. */
-function secondsOf(text: string): number {
-  return leadingNumber(text) ?? 0;
+/** The seconds of SVWAIT; where it has no number, that is said. */
+function defaultSeconds(): number {
+  const text = sys.getenv("SVWAIT");
+  const seconds = text === null ? svWaitSeconds : wholeNumber(text);
+  if (seconds === null) complain(sentence("sv", "warning", "SVWAIT is no number", `${text}`));
+  return seconds ?? svWaitSeconds;
+}
+
+/** What -v and -w say; null: a wrong call, or -V, and said. */
+function waitOf(args: Args, called: string): { verbose: boolean; seconds: number } | null {
+  let verbose = false;
+  let seconds: number | null = null;
+  for (const { letter, value } of args.options) {
+    if (letter === "V") complain(`trinit ${VERSION}`);
+    if (letter === "V") return null;
+    verbose = true;
+    if (letter !== "w") continue;
+    seconds = wholeNumber(value);
+    if (seconds === null) complain(`${called}: -w takes a number of seconds, not ${value}`);
+    if (seconds === null) return null;
+  }
+  if (args.complaint !== undefined) complain(`${called}: ${args.complaint}`);
+  return args.valid ? { verbose, seconds: seconds ?? defaultSeconds() } : null;
+}
+
+/** The word's verb; null, and said, for an unknown one. */
+function verbIn(operands: readonly string[], called: string, isScript: boolean): Verb | null {
+  const [word] = operands;
+  const verb = verbOf(word ?? "", isScript);
+  if (verb !== null || word === undefined) return verb;
+  const meant = nearest(word, vocabulary);
+  const words = vocabulary.filter((known) => known.length > 1).join(" ");
+  const hint = meant === null ? `; there are ${words}` : `; did you mean ${meant}?`;
+  complain(`${called}: unknown command ${word}${hint}`);
+  return null;
 }
 
 /** What the arguments ask for, or null: a wrong call. */
-function understand(argv: readonly string[], script: string | null): Call | null {
-  const { options, operands, valid, complaint } = parseArgs(argv, svLetters);
-  let verbose = false;
-  let seconds = secondsOf(sys.getenv("SVWAIT") ?? `${svWaitSeconds}`);
-  for (const { letter, value } of options) {
-    switch (letter) {
-      case "v":
-        verbose = true;
-        break;
-      case "w":
-        verbose = true;
-        seconds = secondsOf(value);
-        break;
-      case "V":
-        complain(`trinit ${VERSION}`);
-        return null;
-    }
-  }
-  if (complaint !== undefined) complain(`${script ?? "sv"}: ${complaint}`);
-  const verb = valid ? verbOf(operands[0] ?? "", script !== null) : null;
-  if (verb === null) return null;
+function understand(args: Args, script: string | null): Call | null {
+  const { operands } = args;
+  const called = script ?? "sv";
+  const wait = waitOf(args, called);
+  const verb = wait && verbIn(operands, called, script !== null);
+  if (wait === null || verb === null) return null;
+  const { verbose, seconds } = wait;
   const isStatus = verb.goal === null && script === null;
   const json = isStatus && operands[1] === "--json";
   const names = script === null ? operands.slice(json ? 2 : 1) : [script];
   if (names.length === 0 && !isStatus) return null;
+  const base = sys.getenv("SVDIR") ?? findServices();
+  const option = names.find((name) => name[0] === "-" && !isService(name, base));
+  if (option !== undefined) {
+    complain(`${called}: options come before the command: ${option}`);
+    return null;
+  }
   return {
     verb,
     names: names.length === 0 ? null : names,
     json,
-    base: sys.getenv("SVDIR") ?? defaultBase,
+    base,
+    detailed: args.options.some(({ letter }) => letter === "v"),
+    fdMax: getrlimit("nofile").soft ?? Number.POSITIVE_INFINITY,
     goal: verb.waits || verbose ? verb.goal : null,
     until: sys.monotonic() + Math.max(seconds * 1000, svWaitMinMs),
   };
+}
+
+function isService(name: string, base: string): boolean {
+  const found = sys.stat(serviceDirectory(name, base));
+  return typeof found !== "number" && isDirectory(found);
 }
 
 /** Every service in a directory: all that runsvdir would start a runsv for, and dead links. */
@@ -248,7 +324,7 @@ function perform(call: Call): Status | "unknown" | null {
     const directory = enter(name, base);
     if (directory === null) continue;
     if (call.verb.goal === null) {
-      shown = show(name, directory);
+      shown = show(name, directory, call.detailed);
       continue;
     }
     const service = send(name, directory, call);
@@ -259,6 +335,8 @@ function perform(call: Call): Status | "unknown" | null {
     goal,
     until: call.until,
     signalFd,
+    watchedMax: Math.min(svSupervisorsWatched, Math.floor(call.fdMax / 4)),
+    deliver: (service) => deliver(service, call),
     report: (service, seen, inTime) => report(service, seen, inTime, call),
     reportCheck,
   });
@@ -270,9 +348,10 @@ export function main(argv: readonly string[]): number {
   const called = baseName(argv[0] ?? "sv");
   const script = called === "sv" ? null : called;
   const usage = usageOf(script);
-  const { question } = parseArgs(argv, svLetters);
+  const args = parseArgs(argv, svLetters);
+  const { question = args.operands.includes("--help") ? "help" : undefined } = args;
   if (question !== undefined) return answer(question, helpText(usage));
-  const call = understand(argv, script);
+  const call = understand(args, script);
   if (call === null) {
     complain(`${usage.line}\n`);
     return usage.code;

@@ -1,5 +1,5 @@
 // The options that svlogd is called with.
-import { leadingNumber, parseArgs, type Question } from "../core/args.ts";
+import { parseArgs, type Question, wholeNumber } from "../core/args.ts";
 import { replacements } from "../core/selection.ts";
 
 const defaultLineBytes = 1000;
@@ -58,13 +58,14 @@ export function parseOptions(
         set = value;
         break;
       case "l":
-        lineBytes = leadingNumber(value) ?? 0;
+        lineBytes = wholeNumber(value) ?? Number.NaN;
         break;
       case "b": // checked as ever, and of no effect: the buffers have one size
-        bufferBytes = leadingNumber(value) ?? 0;
+        bufferBytes = wholeNumber(value) ?? Number.NaN;
         break;
     }
   }
+  if (Number.isNaN(lineBytes + bufferBytes)) return ["svlogd: -l and -b take a number", usageLine];
   lineBytes ||= defaultLineBytes;
   bufferBytes ||= defaultBufferBytes;
   const names = args.operands;

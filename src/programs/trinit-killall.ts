@@ -1,6 +1,6 @@
 // trinit killall: TERM to everything that is left when a system ends, time, then KILL. For stage 3
 // only: it refuses unless init is there, so that nobody's machine is emptied by a mistake.
-import { leadingNumber, parseArgs } from "../core/args.ts";
+import { parseArgs, wholeNumber } from "../core/args.ts";
 import { signals } from "../core/commands.ts";
 import { relaySeconds, restKillMs, restLookMs, restSeconds, restWatched } from "../core/limits.ts";
 import { errnos, sentence } from "../core/message.ts";
@@ -189,7 +189,7 @@ export function killall(argv: readonly string[]): number | null {
   const { options, operands, valid } = parseArgs(argv, "w:");
   if (!valid || operands.length > 0) return null;
   let seconds: number | null = restSeconds;
-  for (const { value } of options) seconds = leadingNumber(value);
+  for (const { value } of options) seconds = wholeNumber(value);
   if (seconds === null) return null;
   const init = findEnding();
   if (typeof init === "number") waitForMain();

@@ -9,13 +9,14 @@ import {
   restWatched,
 } from "../core/limits.ts";
 import { errnos, reason, sentence } from "../core/message.ts";
-import { serviceNames, servicesDirectory } from "../core/scan.ts";
+import { serviceNames } from "../core/scan.ts";
 import type { Status } from "../core/status.ts";
 import type { Millis } from "../core/time.ts";
 import { waitReady } from "../sys/loop.ts";
 import {
   close,
   complain,
+  getrlimit,
   isDirectory,
   ownPaths,
   pipe,
@@ -24,11 +25,12 @@ import {
 } from "../sys/posix.ts";
 import { stepUntil } from "./end-limits.ts";
 import { listDescendants } from "./parents.ts";
+import { findServices } from "./service-place.ts";
 import { gone, openOk, readStatus, tell } from "./sv-service.ts";
 
-/** $SVDIR, or what is built in. */
+/** $SVDIR, or where services run. */
 export function services(): string {
-  return sys.getenv("SVDIR") || servicesDirectory;
+  return sys.getenv("SVDIR") || findServices();
 }
 
 function warn(what: string, why?: string): void {
@@ -118,8 +120,8 @@ function readLines(fd: number): readonly string[] {
 /** A service whose runsv was told to exit. */
 interface Ending {
   readonly path: string;
-  /** supervise/ok: poll tells when runsv has gone. */
-  readonly ok: number;
+  /** supervise/ok, while it is among those that are polled: poll tells when runsv has gone. */
+  ok: number | null;
   /** When it is killed, and then when it is given up. */
   until: Millis;
   isKilled: boolean;
@@ -136,17 +138,32 @@ export function stopServices(until: Millis, withLast: boolean, init: number | st
   const supervised = servicePaths(services()).filter((path) => isSupervised(path) && isOwn(path));
   const paths = withLast ? supervised : supervised.filter((path) => !has(`${path}/last`));
   let left = paths.flatMap((path) => tellToExit(path, until));
+  const { soft } = getrlimit("nofile");
+  const watchedMax = Math.min(restWatched, Math.floor((soft ?? restWatched * 4) / 4));
   let look: Millis = 0; // nobody tells of those that are not among the first, or are killed late
   while (left.length > 0) {
-    const oks = left.slice(0, restWatched).map(({ ok }) => ok);
-    const ready = waitReady(oks, look);
+    const ready = waitReady(holdOks(left.slice(0, watchedMax)), look);
     const isLook = sys.monotonic() >= look;
-    left = left.filter((one) => !((isLook || ready.includes(one.ok)) && isOver(one)));
+    left = left.filter((one) => !((isLook || ready.includes(one.ok ?? -1)) && isOver(one)));
     if (!isLook) continue;
     if (!all && left.every(isLogging)) break;
     look = sys.monotonic() + restLookMs;
   }
-  for (const { ok } of left) close(ok);
+  for (const one of left) release(one);
+}
+
+/** The descriptors to poll. One that is not to be had is looked for again. */
+function holdOks(services: readonly Ending[]): readonly number[] {
+  for (const one of services) {
+    const ok = one.ok === null ? openOk(one.path) : one.ok;
+    one.ok = typeof ok === "number" ? ok : null;
+  }
+  return services.flatMap(({ ok }) => (ok === null ? [] : [ok]));
+}
+
+function release(service: Ending): void {
+  if (service.ok !== null) close(service.ok);
+  service.ok = null;
 }
 
 /** False, and said, when it cannot be told. */
@@ -160,16 +177,11 @@ function command(path: string, letter: string): boolean {
 /** As sv's exit; a service that says how long it takes is waited for as long, and its runsv kills
  * it. */
 function tellToExit(path: string, until: Millis): readonly Ending[] {
-  const ok = openOk(path);
-  if (typeof ok !== "number") return [];
-  if (!command(path, "x")) {
-    close(ok);
-    return []; // nothing comes of it that could be waited for
-  }
+  if (!command(path, "x")) return []; // nothing comes of it that could be waited for
   const own = sys.readfile(`${path}/timeout-kill`, lineBytes);
   const ownMs = typeof own === "number" ? null : leadingNumber(own);
   const extraMs = ownMs === 0 ? Number.POSITIVE_INFINITY : (ownMs ?? 0);
-  return [{ path, ok, until: until + extraMs, isKilled: false }];
+  return [{ path, ok: null, until: until + extraMs, isKilled: false }];
 }
 
 /** True when its runsv has gone, or is not worth waiting for. */
@@ -178,7 +190,7 @@ function isOver(service: Ending): boolean {
   const isGone = !isSupervised(service.path);
   if (!isGone && isLate && !service.isKilled) killLate(service);
   else if (isGone || isLate) {
-    close(service.ok);
+    release(service);
     return true;
   }
   return false;

@@ -1,12 +1,12 @@
 // trinit: what belongs to no single program: help, version, installation, and what the stages
 // need. `trinit NAME ...` for the programs themselves is host.c's, which never comes here.
 import { type Applet, allNames, applets, forms, subcommands } from "../applets.ts";
-import { leadingNumber, questionIn } from "../core/args.ts";
+import { questionIn, wholeNumber } from "../core/args.ts";
 import { sentence } from "../core/message.ts";
-import { servicesDirectory } from "../core/scan.ts";
 import { isSuccess } from "../sys/loop.ts";
 import { complain, executable, ownPaths, reasonOf, SysError, writeAll } from "../sys/posix.ts";
 import { answer } from "./answer.ts";
+import { findServices } from "./service-place.ts";
 import { serviceTree } from "./shadow-files.ts";
 import { bootchart } from "./trinit-bootchart.ts";
 import { install } from "./trinit-install.ts";
@@ -66,7 +66,7 @@ function helpOf(name: string): number {
 function info(): number {
   print(`version     ${VERSION}`);
   print(`executable  ${executable()}`);
-  print(`services    ${servicesDirectory}`);
+  print(`services    ${findServices()}`);
   print(`SVDIR       ${sys.getenv("SVDIR") ?? "not set"}`);
   return 0;
 }
@@ -92,7 +92,7 @@ function helpOn(verb: string): string {
 
 /** `trinit await SECONDS`; null: a wrong call. */
 function awaited([text, ...others]: readonly string[]): number | null {
-  const seconds = leadingNumber(text ?? "");
+  const seconds = wholeNumber(text ?? "");
   return seconds === null || others.length > 0 ? null : awaitServices(seconds);
 }
 

@@ -296,6 +296,7 @@ declare const sys: {
   readonly AT_REMOVEDIR: number;
   readonly LOCK_EX: number;
   readonly LOCK_NB: number;
+  readonly LOCK_SH: number;
   readonly LOCK_UN: number;
   readonly WNOHANG: number;
   readonly WUNTRACED: number;

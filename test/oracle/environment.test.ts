@@ -58,13 +58,13 @@ const programs: readonly Scenario[] = [
     },
   },
   {
-    what: "check has no stdout, and no descriptor of sv's",
+    what: "check has a stdout that goes nowhere, and no descriptor of sv's",
     line: `${files}; service web; script web/check '${sees}'; up web; sv check web
       eventually has seen terminal; grep "^fd [13]:" seen`,
     differs: {
       id: "check-stdout",
       debian: "ok: run: web: (pid N) Ns\nfd 3: DIR, flags:\t0104000\n",
-      trinit: "ok: run: web: (pid N) Ns\nfd 1: /, flags:\t0100000\n",
+      trinit: "ok: run: web: (pid N) Ns\nfd 1: /dev/null, flags:\t0104001\n",
     },
   },
   {

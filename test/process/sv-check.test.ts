@@ -13,13 +13,25 @@ function masked(text: string): string {
 }
 
 const unable = "warning: unable to run web/check";
-/** check, what sv says of it, on stderr, its exit code */
+/** check, what sv says of it, with what of check, or on stderr, and its exit code */
 const answers = [
   ["exits 0", "#!/bin/sh\nexit 0\n", "ok", "", 0],
-  ["exits 1", "#!/bin/sh\nexit 1\n", "timeout", "", 1],
-  ["dies of a signal, which runit takes for yes", "#!/bin/sh\nkill -9 $$\n", "timeout", "", 1],
-  ["hangs, for which runit waits", "#!/bin/sh\nexec sleep 600\n", "timeout", "", 1],
-  ["has no stdout", "#!/bin/sh\n(echo x) 2>/dev/null && exit 1\nexit 0\n", "ok", "", 0],
+  ["exits 1", "#!/bin/sh\nexit 1\n", "timeout", "./check exits 1", 1],
+  [
+    "dies of a signal, which runit takes for yes",
+    "#!/bin/sh\nkill -9 $$\n",
+    "timeout",
+    "./check was ended by signal 9",
+    1,
+  ],
+  [
+    "hangs, for which runit waits",
+    "#!/bin/sh\nexec sleep 600\n",
+    "timeout",
+    "./check still runs",
+    1,
+  ],
+  ["writes to its stdout", "#!/bin/sh\necho x && test -c /dev/fd/1\n", "ok", "", 0],
   ["runs in the service directory", "#!/bin/sh\ntest -f ./check -a $# = 0\n", "ok", "", 0],
   ["is no program", "exit 1\n", "ok", "warning: unable to run web/check: exec format error\n", 0],
   [
@@ -31,16 +43,20 @@ const answers = [
   ],
 ] as const;
 
-for (const [what, script, outcome, stderr, code] of answers) {
+for (const [what, script, outcome, text, code] of answers) {
   test(`a check that ${what}: ${outcome}`, async (t) => {
     const scan = tempDir(t);
     const web = serviceDir(scan, "web", { "run!": forever, "check!": script });
     startRunsv(t, web);
     await until(web, ({ state }) => state === "run", 10_000);
     const answer = await run(t, bin("sv"), ["-w", "0", "start", "web"], { env: { SVDIR: scan } });
+    const said = outcome === "timeout" ? `, ${text}` : "";
     assert.deepEqual(
       { ...answer, stdout: masked(answer.stdout) },
-      { code, signal: null, stdout: `${outcome}: run: web: (pid N) Ns\n`, stderr },
+      {
+        ...{ code, signal: null, stdout: `${outcome}: run: web: (pid N) Ns${said}\n` },
+        stderr: outcome === "timeout" ? "" : text,
+      },
     );
   });
 }

@@ -1,5 +1,6 @@
 // sv status for programs: one JSON array, for every name, every state, and every reader.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
@@ -73,6 +74,27 @@ test("a service that runs, and its log: every member, in one line", async (t) =>
   const keys = "name state want pid since exit restarts paused log supervisor last error";
   assert.deepEqual(Object.keys(web), keys.split(" "));
   assert.equal(stdout.split("\n").length, 4);
+});
+
+const inPid = process.geteuid?.() === 0 ? [] : ["-r"];
+const apart = [...inPid, "--pid", "--fork", "--mount-proc", bin("sv"), "status", "--json", "web"];
+const canPart =
+  spawnSync("unshare", [...inPid, "--pid", "--fork", "--mount-proc", "true"]).status === 0;
+
+test("exit and restarts are known in another PID namespace, too", {
+  skip: canPart ? false : "no namespaces",
+}, async (t) => {
+  const scan = tempDir(t);
+  const web = serviceDir(scan, "web", { "run!": "#!/bin/sh\nexit 7\n", down: "" });
+  startRunsv(t, web);
+  await until(web, ({ supervised }) => supervised, 10_000);
+  for (const exit of [null, { code: 7, signal: null }]) {
+    const { stdout } = await run(t, "unshare", apart, { env: { SVDIR: scan } });
+    const [seen] = JSON.parse(stdout);
+    assert.deepEqual([seen.supervisor, seen.exit, seen.restarts], ["running", exit, 0]);
+    await control(web, "once");
+    await until(web, (now) => now.exit !== null && now.state === "down", 10_000);
+  }
 });
 
 test("exit and restarts: by a code, by a signal, by hand", async (t) => {
