@@ -37,7 +37,7 @@ export function prepareServices(options: Entrypoint, stages: string | null): boo
     return false;
   }
   if (tree !== given) {
-    complain(`trinit: services are supervised in ${tree}, since ${given} cannot be written`);
+    complain(`trinit: services are supervised in ${tree}, which ${given} does not allow`);
     sys.setenv("SVDIR", tree);
   }
   makeCodeFile(tree);

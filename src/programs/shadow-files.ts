@@ -1,5 +1,6 @@
-// A service directory that cannot be written, as on the read-only root of a container: finds that
-// out, and makes a shadow of it where something can be written. For init, and `trinit shadow`.
+// A service directory in which services cannot be supervised, as on the read-only root of a
+// container, or on a file system without FIFOs: finds that out, and makes a shadow of it where
+// something can be written. For init, and `trinit shadow`.
 import { type Errno, errnos, reason } from "../core/message.ts";
 import { serviceNames } from "../core/scan.ts";
 import {
@@ -13,6 +14,7 @@ import {
 import {
   close,
   isDirectory,
+  isFifo,
   isLink,
   isRegular,
   isSame,
@@ -83,20 +85,58 @@ function directoryAt(path: string): Stat | null {
   return typeof stat === "number" || !isDirectory(stat) ? null : stat;
 }
 
-/** Why nobody could supervise there; 0: somebody could, as far as one can tell without doing it. */
+/** Why nobody could supervise there; 0: somebody could. */
 function obstacleIn(directory: string): Errno {
   const path = `${directory}/supervise`;
   const there = sys.stat(path);
-  if (typeof there !== "number") return obstacleOf(path, ["lock", "control"]);
-  return there === -errnos.ENOENT ? -sys.writable(parentToBe(directory, path)) : -there;
+  if (typeof there !== "number") {
+    const why = obstacleOf(path, ["lock", "control"]);
+    return why > 0 || hasFifos(path) ? why : missingIn(path);
+  }
+  if (there !== -errnos.ENOENT) return -there;
+  const parent = parentToBe(directory, path);
+  const why = -sys.writable(parent);
+  return why > 0 ? why : missingIn(parent);
 }
 
-/** Where supervise would be made: a link to nothing is a wish for a directory elsewhere. */
+/** Where supervise would be made: a link to nothing is a wish for a directory elsewhere. What is
+ * below /run is gone at every start, and made, unless somebody else asks for it by his link. */
 function parentToBe(directory: string, path: string): string {
   const target = sys.readlink(path);
   if (typeof target === "number") return directory;
   const wanted = target[0] === "/" ? target : `${directory}/${target}`;
-  return wanted.slice(0, wanted.lastIndexOf("/") + 1);
+  const parent = wanted.slice(0, wanted.lastIndexOf("/") + 1);
+  const link = sys.lstat(path);
+  const isTrusted = typeof link !== "number" && (link.uid === 0 || link.uid === sys.geteuid());
+  if (isTrusted && parent.startsWith("/run/") && !parent.includes("/../")) {
+    for (let at = parent.indexOf("/", 5); at > 0; at = parent.indexOf("/", at + 1)) {
+      sys.mkdir(parent.slice(0, at), 0o755); // there already, or what is written there tells
+    }
+  }
+  return parent;
+}
+
+/** True for a supervise that a runsv has been in. */
+function hasFifos(path: string): boolean {
+  return ["control", "ok"].every((name) => {
+    const there = sys.lstat(`${path}/${name}`);
+    return typeof there !== "number" && isFifo(there);
+  });
+}
+
+/** Why there can be no FIFO in a directory, or no lock, as on exFAT and some mounts of networks; 0:
+ * both can be had. That cannot be told without making them. */
+function missingIn(directory: string): Errno {
+  const path = `${directory}/.trinit.${sys.getpid()}`;
+  const made = sys.mkfifo(path, 0o600);
+  sys.unlink(path);
+  if (made < 0 && made !== -errnos.EEXIST) return -made;
+  const fd = sys.open(path, sys.O_WRONLY | sys.O_CREAT | sys.O_EXCL, 0o600);
+  if (fd < 0) return -fd;
+  const locked = sys.flock(fd, sys.LOCK_EX | sys.LOCK_NB);
+  close(fd);
+  sys.unlink(path);
+  return Math.max(0, -locked);
 }
 
 /** Why a directory, or one of these files in it, cannot be written; those may be missing. */
@@ -139,6 +179,8 @@ function makeShadow(place: string, source: string, steps: readonly Step[]): stri
   const claimed = claim(place);
   if (typeof claimed === "string") return claimed;
   try {
+    const why = missingIn(place);
+    if (why > 0) throw new SysError("supervise in", why, place);
     writeMark(`${place}/${shadowMark}`, source);
     for (const step of steps) make(place, step);
     // A service that gives up root finds its own files by their paths.

@@ -186,3 +186,41 @@ test("two that begin at once get a shadow each", inNamespaces, async (t) => {
   await hold.stdout.waitFor(/^held$/);
   await isAt(world, "/tmp/service");
 });
+
+// There, directories and links can be made, but neither FIFOs nor files, and the rights allow them.
+const withoutFifos = `
+  mkdir /mnt/none
+  mount -t bpf bpf /mnt/none
+  mkdir /mnt/none/web
+  ln -s /mnt/web-run /mnt/none/web/run`;
+const webRun = { "web-run!": forever };
+
+test("a file system without FIFOs has a shadow, though it can be written", withUsers, async (t) => {
+  const world = await startWorld(t, { files: webRun, writable: ["/run"], prepare: withoutFifos });
+  const { code, stdout, stderr } = await world.sh("trinit shadow /mnt/none");
+  assert.deepEqual([code, stdout, stderr], [0, "/run/service\n", ""]);
+  assert.equal(fs.readlinkSync(world.at("/run/service/web/run")), "/mnt/none/web/run");
+  assert.deepEqual(fs.readdirSync(world.at("/mnt/none/web")), ["run"], "nothing stays there");
+});
+
+test("where no place has FIFOs, it says so and ends with 111", withUsers, async (t) => {
+  const prepare = `${withoutFifos}
+    for place in /run /tmp /dev/shm; do umount "$place"; mount -t bpf bpf "$place"; done`;
+  const writable = ["/run", "/tmp", "/dev/shm"];
+  const world = await startWorld(t, { files: webRun, writable, prepare });
+  const { code, stdout, stderr } = await world.sh("trinit shadow /mnt/none");
+  assert.deepEqual([code, stdout], [111, ""]);
+  assert.match(stderr, /unable to supervise in \/mnt\/none\/web: .*; mount a tmpfs on \/run/);
+});
+
+test("links to what /run is to have, as in Void, need no shadow", inNamespaces, async (t) => {
+  const all = { ...files, "service/web/supervise=": "/run/runit/supervise.web" };
+  const world = await startWorld(t, { files: all, writable: ["/run"] });
+  const { code, stdout, stderr } = await world.sh("trinit shadow /mnt/service");
+  assert.deepEqual([code, stdout, stderr], [0, "/mnt/service\n", ""]);
+  world.start(["runsvdir", "/mnt/service"]);
+  await eventually("a service that runs", () => {
+    const stat = world.at("/run/runit/supervise.web/stat");
+    return fs.existsSync(stat) && fs.readFileSync(stat, "latin1") === "run\n";
+  });
+});
