@@ -207,11 +207,13 @@ function run(command: string, ...args: string[]): void {
 }
 
 interface Compiler {
+  /** Is told what takes a while. */
+  readonly progress: (text: string) => void;
   readonly command: string;
   readonly flags: readonly string[];
 }
 
-function compilerOf(flavour: Flavour, engine: string): Compiler {
+function compilerOf(flavour: Flavour, engine: string): Omit<Compiler, "progress"> {
   const flags = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fno-strict-aliasing"];
   flags.push("-ffunction-sections", "-fdata-sections", "-isystem", path.join(engine, "include"));
   // No -D_FORTIFY_SOURCE: it is the headers' part, of which musl's have none, and the sanitizers
@@ -231,6 +233,7 @@ function compile(
 ): void {
   if (!isStale(object, [source, ...headers])) return;
   const include = ["-I", path.dirname(object), "-I", sysDirectory];
+  compiler.progress(`compiling ${path.relative(root, source)}`);
   run(compiler.command, ...compiler.flags, ...include, "-c", source, "-o", object);
 }
 
@@ -280,13 +283,17 @@ function linkPrograms(flavour: Flavour): void {
   }
 }
 
-export async function buildFlavour(name: keyof typeof flavours, report: boolean): Promise<void> {
+export async function buildFlavour(
+  name: keyof typeof flavours,
+  report: boolean,
+  progress: (text: string) => void = () => {},
+): Promise<void> {
   const flavour: Flavour = flavours[name];
   const engine = engineDirectory(flavour.sanitized ? "gnu" : "static");
   const work = path.join(root, "dist/work", name);
   mkdirSync(work, { recursive: true });
   makeHeader(flavour, path.join(work, "applets.h"));
-  const compiler = compilerOf(flavour, engine);
+  const compiler = { ...compilerOf(flavour, engine), progress };
   const headers = [
     path.join(work, "applets.h"),
     path.join(sysDirectory, "sys.h"),

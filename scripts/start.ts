@@ -1,7 +1,15 @@
 // `npm start`: the services in sv/ under an init of their own, shown as they live. Built if need
 // be; init is process 1 of new PID and mount namespaces, with a terminal as its console. Ctrl-C
 // ends it through stage 3. Everything it makes is in one temporary directory, which goes with it.
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -36,23 +44,44 @@ function paint(text: string, colour: keyof typeof colours): string {
 
 const nameWidth = Math.max(...names.map((name) => name.length));
 
-function show(name: string, text: string, when = new Date()): void {
-  const time = when.toTimeString().slice(0, 8);
-  console.log(`${paint(time, "faint")}  ${name.padEnd(nameWidth)}  ${text}`);
+/** On a terminal, what stays below all other lines: how to type commands. */
+let lastLine = "";
+
+function print(line: string): void {
+  if (!process.stdout.isTTY) process.stdout.write(`${line}\n`);
+  else process.stdout.write(`\r\x1b[K${line}\n${lastLine}`);
 }
 
-/** `run     pid 12`; what it wants, where that is not what it does. */
-function stateText({ state, pid, want, paused }: ServiceStatus): string {
-  const words = [pid === null ? "" : `pid ${pid}`, paused ? "paused" : ""];
+function keep(line: string): void {
+  if (!process.stdout.isTTY) return;
+  lastLine = paint(line.slice(0, process.stdout.columns - 1), "faint");
+  process.stdout.write(`\r\x1b[K${lastLine}`);
+}
+
+function show(name: string, text: string, when = new Date()): void {
+  const time = when.toTimeString().slice(0, 8);
+  print(`${paint(time, "faint")}  ${name.padEnd(nameWidth)}  ${text}`);
+}
+
+/** `run     pid 12 inside`: the number that it has in its namespace, where there is one. What it
+ * wants, where that is not what it does. */
+function stateText({ state, pid, want, paused }: ServiceStatus, isIsolated: boolean): string {
+  const where = isIsolated ? " inside" : "";
+  const words = [pid === null ? "" : `pid ${pid}${where}`, paused ? "paused" : ""];
   if (want !== (state === "down" ? "down" : "up")) words.push(`wants ${want}`);
   const rest = words.filter((word) => word !== "").join(", ");
   return `${paint(state.padEnd(6), state)}  ${rest}`.trimEnd();
 }
 
-async function showStates(name: string, directory: string, ended: AbortSignal): Promise<void> {
+async function showStates(
+  name: string,
+  directory: string,
+  isIsolated: boolean,
+  ended: AbortSignal,
+): Promise<void> {
   let last = "";
   const showState = (now: ServiceStatus): void => {
-    const text = stateText(now);
+    const text = stateText(now, isIsolated);
     if (text !== last) show(name, text);
     last = text;
   };
@@ -76,17 +105,29 @@ async function showConsole(tree: Tree): Promise<void> {
   }
 }
 
-function showHelp(tree: Tree, directory: string): void {
+const headline = `trinit, an init system: three services of sv/, supervised, and what happens to them.
+beat writes a line each second, flaky fails now and then, greet runs once.`;
+
+/** While it is built, which takes a while the first time only. */
+function showProgress(text: string): void {
+  if (lastLine === "") print("Building dist/trinit ...");
+  keep(`  ${text}`);
+}
+
+/** `commands`: a file with what a shell needs to find sv and the services. */
+function showHelp(tree: Tree, directory: string, commands: string): void {
   const bin = path.join(root, "dist/bin");
+  writeFileSync(commands, `export SVDIR=${word(directory)} PATH=${word(bin)}:$PATH\n`);
   if (tree.isolation === "none") {
-    console.log("No namespaces are to be had here, so runsvdir runs the services, without init:");
-    for (const reason of tree.refused) console.log(`  ${reason}`);
-  }
-  console.log("In another terminal:");
-  console.log(`  export SVDIR=${word(directory)} PATH=${word(bin)}:$PATH`);
-  console.log("  sv status beat flaky greet;  sv restart beat;  sv down flaky;  sv up greet");
-  console.log(`  ${tree.enter}  # a shell inside`);
-  console.log("Ctrl-C here brings all of them down.");
+    print("No namespaces are to be had here, so runsvdir runs the services, without init:");
+    for (const reason of tree.refused) print(`  ${reason}`);
+  } else print("Process 1 is init, in namespaces of its own; a pid below is the one inside.");
+  print("In another terminal:");
+  print(`  . ${word(commands)}`);
+  print("  sv status beat flaky greet;  sv restart beat;  sv down flaky;  sv up greet");
+  print(`  ${tree.enter}  # a shell inside`);
+  print("Ctrl-C here brings all of them down.");
+  keep(`In another terminal: . ${word(commands)}; sv status.  Ctrl-C ends it.`);
 }
 
 // --- What runs -----------------------------------------------------------------------------
@@ -159,23 +200,30 @@ async function runTree(directory: string): Promise<number> {
     stopped = tree.stop(stopTimeoutMs);
   };
   process.stdout.on("resize", () => tree.resize(process.stdout.columns, process.stdout.rows));
-  showHelp(tree, services);
+  showHelp(tree, services, path.join(directory, "env"));
+  const isIsolated = tree.isolation !== "none";
   const over = new AbortController();
   const shown = [showConsole(tree)];
   for (const name of names) {
     const service = path.join(services, name);
-    shown.push(showStates(name, service, over.signal), showLog(name, service, over.signal));
+    shown.push(
+      showStates(name, service, isIsolated, over.signal),
+      showLog(name, service, over.signal),
+    );
   }
   const { code } = await tree.exited;
   await (stopped ?? tree.stop(stopTimeoutMs)); // without isolation, the services may be left
   over.abort();
   await Promise.all(shown);
+  keep("");
   if (requests > 0) return kill.signal.aborted ? 1 : 0;
   return code ?? 1;
 }
 
 async function main(): Promise<number> {
-  await buildFlavour("release", false);
+  print(headline);
+  await buildFlavour("release", false, showProgress);
+  keep("");
   const directory = mkdtempSync(path.join(os.tmpdir(), "trinit-start-"));
   try {
     return await runTree(directory);

@@ -11,10 +11,12 @@ import {
   type Program,
   processesOf,
   root,
+  run,
   start,
   tempDir,
   waitForFile,
 } from "../harness.ts";
+import { openTerminal } from "../terminal.ts";
 
 /** More than scripts/start.ts has for one keystroke. */
 const keystrokeMs = 600;
@@ -57,13 +59,17 @@ async function expectEnd(t: TestContext, demonstration: Demonstration): Promise<
 test("states and log lines come as they happen, and Ctrl-C ends it through stage 3", async (t) => {
   const demonstration = startDemonstration(t);
   const { stdout } = demonstration.program;
-  await stdout.waitFor(/^ {2}export SVDIR=\S+\/service PATH=\S+\/bin:\$PATH$/);
+  await stdout.waitFor(/^trinit, an init system: /);
+  const [, commands = ""] = /(\/\S+)/.exec(await stdout.waitFor(/^ {2}\. \//)) ?? [];
   await stdout.waitFor(/^ {2}nsenter --target \d+ /);
   await stdout.waitFor(/ {2}greet {2}\| hello from a one-shot service/);
-  await stdout.waitFor(/^\d\d:\d\d:\d\d {2}beat {3}run {5}pid \d+$/);
+  await stdout.waitFor(/^\d\d:\d\d:\d\d {2}beat {3}run {5}pid \d+ inside$/);
+  const typed = `. ${commands}; sv check beat`;
+  const { stdout: answer } = await run(t, "/bin/sh", ["-c", typed]);
+  assert.match(answer, /^ok: run: beat: /);
   await stdout.waitFor(/ {2}beat {3}\| beat 1$/);
   await stdout.waitFor(/ {2}flaky {2}\| flaky ended: exit code 3/);
-  const running = / {2}flaky {2}run {5}pid \d+$/;
+  const running = / {2}flaky {2}run {5}pid \d+ inside$/;
   const first = stdout.lines().findIndex((line) => running.test(line));
   await stdout.waitFor(running, first + 1);
   await expectEnd(t, demonstration);
@@ -126,4 +132,14 @@ test("when init ends by itself, so does it, with its code", async (t) => {
   assert.ok(init !== undefined && kill(init, "SIGTERM"));
   assert.deepEqual(await demonstration.program.waitForExit(), { code: 0, signal: null });
   await expectNothing(t, demonstration);
+});
+
+test("at a terminal, how to type commands stays below all lines", async (t) => {
+  const script = path.join(root, "scripts/start.ts");
+  const terminal = openTerminal(t, process.execPath, ["--import", "tsx", script]);
+  await terminal.waitFor(/beat 1$/m);
+  // The last line is written anew, and not ended, behind every other.
+  await terminal.waitFor(/\| beat 2\nIn another terminal: \. \S+\/env; sv status\./);
+  terminal.type("\x03");
+  assert.equal(await terminal.waitForExit(), 0);
 });
