@@ -26,6 +26,7 @@ service() {
 }
 
 start_peers() {
+	rm -f /etc/service/* # logins on terminals that are not there
 	for name in web db; do
 		service "/etc/sv/$name"
 		mkdir -p "/etc/sv/$name/log/main"

@@ -105,7 +105,7 @@ async function showConsole(tree: Tree): Promise<void> {
   }
 }
 
-const headline = `trinit, an init system: three services of sv/, supervised, and what happens to them.
+const headline = `trinit, an init system: three services of sv/, and what happens to them.
 beat writes a line each second, flaky fails now and then, greet runs once.`;
 
 /** While it is built, which takes a while the first time only. */

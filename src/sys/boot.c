@@ -47,6 +47,14 @@ int is_container(void) {
 	return known_machine() == 0;
 }
 
+/* The words behind process 1 are the kernel's. */
+int is_booted(void) {
+#ifdef TRINIT_FAULTS
+	if (fault_armed("machine")) return 1;
+#endif
+	return is_machine();
+}
+
 /* True for the first process, and for one whose first process runs this executable: a mount by
  * anybody else would be a mistake of whoever called. */
 static int is_under_us(void) {

@@ -141,6 +141,7 @@ static int is_subcommand(const char *word) {
 static const struct applet *choose(const char *word, const struct applet *called, int *is_named) {
 	int is_first = getpid() == 1;
 	if (strcmp(called->name, "trinit") == 0) {
+		if (is_first && is_booted()) return find_applet("init"); /* init=/sbin/trinit */
 		const struct applet *named = word ? find_applet(word) : NULL;
 		*is_named = named && !(is_first && named->code == code_chain);
 		if (*is_named) return named;
@@ -166,11 +167,12 @@ int main(int argc, char **argv) {
 	if (is_named) argc--, argv++;
 	/* With one process to look after, little is lost when memory is short: it is that one's. */
 	keeps_heap = getpid() == 1 && applet->code != code_entrypoint;
-	int is_alone = applet != called && !is_named && argc == 1; /* ENTRYPOINT ["/trinit"] */
+	/* ENTRYPOINT ["/trinit"], init=/sbin/trinit: started over, it has to be init again. */
+	int is_init = applet != called && !is_named && strcmp(applet->name, "init") == 0;
 	prctl(PR_SET_NAME, applet->name); /* also when called by another path, as /proc/self/exe */
 	hold_standard_fds();
 	remember_start(argc, argv);
-	if (is_alone) argv[0] = (char *)applet->name;
+	if (is_init) argv[0] = (char *)applet->name;
 	remember_call(argc, argv);
 
 #ifdef TRINIT_ASAN

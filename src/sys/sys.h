@@ -180,6 +180,7 @@ void remember_call(int argc, char **argv);
 void block_signals(void);
 /* True in another PID namespace than the machine's; false where there is no /proc to tell. */
 int is_container(void);
+int is_booted(void);
 
 /* boot.c */
 JSValue sys_machine(ARGS);

@@ -97,9 +97,18 @@ test(
   "on a machine, words behind init are the kernel's and mean nothing",
   inNamespaces,
   async (t) => {
-    // The entrypoint's --help would print, and end.
-    const inside = await startFaultyInit(t, ["machine"], { pid1: ["init", "--help"] });
-    const { stdout } = await inside.run("cat", "/proc/1/comm");
-    assert.equal(stdout, "init\n");
+    // The entrypoint's --help would print, and end; init=/sbin/trinit is init, too.
+    for (const pid1 of [
+      ["init", "--help"],
+      ["trinit", "splash"],
+      ["trinit", "sv"],
+    ]) {
+      const inside = await startFaultyInit(t, ["machine"], { pid1 });
+      const { stdout } = await inside.run("cat", "/proc/1/comm");
+      assert.equal(stdout, "init\n");
+      inside.arm("crash-segv.once");
+      inside.signal("SIGCONT");
+      await inside.console.waitFor(/fault in the program, starting over/);
+    }
   },
 );

@@ -27,11 +27,17 @@ interface Demonstration {
   readonly temporary: string;
 }
 
-function startDemonstration(t: TestContext, env: Record<string, string> = {}): Demonstration {
+/** Once it has said what it is: on a busy machine, that takes a while. */
+async function startDemonstration(
+  t: TestContext,
+  env: Record<string, string> = {},
+): Promise<Demonstration> {
   const temporary = tempDir(t);
   const args = ["--import", "tsx", path.join(root, "scripts/start.ts")];
   const options = { args, cwd: root, env: { TMPDIR: temporary, NO_COLOR: "", ...env } };
-  return { program: start(t, process.execPath, options), temporary };
+  const program = start(t, process.execPath, options);
+  await program.stdout.waitFor(/^trinit, an init system: /);
+  return { program, temporary };
 }
 
 function ownDirectories(temporary: string): string[] {
@@ -57,9 +63,8 @@ async function expectEnd(t: TestContext, demonstration: Demonstration): Promise<
 }
 
 test("states and log lines come as they happen, and Ctrl-C ends it through stage 3", async (t) => {
-  const demonstration = startDemonstration(t);
+  const demonstration = await startDemonstration(t);
   const { stdout } = demonstration.program;
-  await stdout.waitFor(/^trinit, an init system: /);
   const [, commands = ""] = /(\/\S+)/.exec(await stdout.waitFor(/^ {2}\. \//)) ?? [];
   await stdout.waitFor(/^ {2}nsenter --target \d+ /);
   await stdout.waitFor(/ {2}greet {2}\| hello from a one-shot service/);
@@ -88,7 +93,7 @@ test("without namespaces it says so, and runs a plain tree", async (t) => {
   const fake = tempDir(t);
   const script = "#!/bin/sh\necho 'unshare failed: Operation not permitted' >&2\nexit 1\n";
   fs.writeFileSync(path.join(fake, "unshare"), script, { mode: 0o755 });
-  const demonstration = startDemonstration(t, { PATH: `${fake}:${process.env.PATH}` });
+  const demonstration = await startDemonstration(t, { PATH: `${fake}:${process.env.PATH}` });
   const { stdout } = demonstration.program;
   await stdout.waitFor(/^No namespaces are to be had here/);
   await stdout.waitFor(/unshare failed: Operation not permitted$/);
@@ -97,7 +102,7 @@ test("without namespaces it says so, and runs a plain tree", async (t) => {
 });
 
 test("a second Ctrl-C kills what does not end", async (t) => {
-  const demonstration = startDemonstration(t);
+  const demonstration = await startDemonstration(t);
   const { program } = demonstration;
   await program.stdout.waitFor(/ {2}beat {3}run /);
   const supervisor = processesOf(t).find((pid) => commandLine(pid) === "runsv beat");
@@ -111,7 +116,7 @@ test("a second Ctrl-C kills what does not end", async (t) => {
 });
 
 test("a hangup while it starts ends it", async (t) => {
-  const demonstration = startDemonstration(t);
+  const demonstration = await startDemonstration(t);
   const { program, temporary } = demonstration;
   const [made = ""] = await eventually("its directory", () => {
     const names = ownDirectories(temporary);
@@ -125,7 +130,7 @@ test("a hangup while it starts ends it", async (t) => {
 });
 
 test("when init ends by itself, so does it, with its code", async (t) => {
-  const demonstration = startDemonstration(t);
+  const demonstration = await startDemonstration(t);
   const { stdout } = demonstration.program;
   await stdout.waitFor(/ {2}beat {3}run /);
   const init = processesOf(t).find((pid) => /^init \[2\]/.test(commandLine(pid)));
@@ -137,6 +142,8 @@ test("when init ends by itself, so does it, with its code", async (t) => {
 test("at a terminal, how to type commands stays below all lines", async (t) => {
   const script = path.join(root, "scripts/start.ts");
   const terminal = openTerminal(t, process.execPath, ["--import", "tsx", script]);
+  await terminal.waitFor(/^trinit, /m);
+  await terminal.waitFor(/enter stage/);
   await terminal.waitFor(/beat 1$/m);
   // The last line is written anew, and not ended, behind every other.
   await terminal.waitFor(/\| beat 2\nIn another terminal: \. \S+\/env; sv status\./);
