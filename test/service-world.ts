@@ -6,7 +6,13 @@ import assert from "node:assert/strict";
 import { commands, type Letter } from "../src/core/commands.ts";
 import { finishLeaveMs, restartPauseMs, scriptMs } from "../src/core/limits.ts";
 import { deadline, isOver, step } from "../src/core/service.ts";
-import { type Effect, type Event, newService, type Service } from "../src/core/service-state.ts";
+import {
+  type Effect,
+  type Event,
+  isLeaving,
+  newService,
+  type Service,
+} from "../src/core/service-state.ts";
 
 /** A service and what the kernel knows about it. Its clock stands at 0. */
 export interface World {
@@ -131,6 +137,9 @@ function checkEffect(effect: Effect, before: Service, after: Service): void {
     case "killScript":
       assert.equal(effect.letter, before.scripts[0]?.letter);
       assert.ok(before.scripts.length > 0 && after.scriptDue === null);
+      return;
+    case "tellEnd":
+      assert.ok(before.state === "run" && !before.ending && !isLeaving(before));
       return;
     case "announce":
     case "leave":
@@ -291,8 +300,8 @@ function fairMove(world: World, fair: Fair, mayFail: boolean): Move | null {
   if (scriptRuns && (fair.script !== "hang" || service.scriptDue === null)) {
     return { event: { kind: "scriptEnded", ok: fair.script === "ok" }, after: 0 };
   }
-  const isLeaving = told || fair.ends || service.state === "finish";
-  if (service.pid > 0 && isLeaving) return { event: { kind: "ended", exit }, after: 0 };
+  const isEnding = told || fair.ends || service.state === "finish";
+  if (service.pid > 0 && isEnding) return { event: { kind: "ended", exit }, after: 0 };
   const due = deadline(service);
   return due === null ? null : { event: { kind: "timeout" }, after: Math.max(0, due) };
 }

@@ -77,6 +77,14 @@ export const scriptLeaveMs = 4000;
 export const finishLeaveMs = 60_000;
 /** Of a program that could not be executed: the kernel looks for an interpreter in as much. */
 export const execHeadBytes = 256;
+/** An end of ./run that nobody asked for is said again after this, if it is as the one before. */
+export const endRepeatMs = 3_600_000;
+/** Other ends are said at once, but no more of them in such a time: what fails in many ways, one a
+ * second, fills no log. */
+export const endsPerMinute = 4;
+export const endWindowMs = 60_000;
+/** Of the list of a runsv's children: some hundred processes that a service has left behind. */
+export const childrenBytes = 4096;
 /** How far a chain of symbolic links is followed, as the kernel does. */
 export const linksMax = 40;
 /** What is read of supervise/exit and supervise/complaint: one line, of a few words. */

@@ -73,6 +73,8 @@ export type Effect =
   | { readonly kind: "startRun" }
   | { readonly kind: "startFinish"; readonly exit: Exit }
   | { readonly kind: "startScript"; readonly letter: Letter }
+  /** ./run has ended, and nobody has asked it to. */
+  | { readonly kind: "tellEnd"; readonly exit: Exit; readonly livedMs: Millis }
   /** KILL to the script that runs, and to what it has started. */
   | { readonly kind: "killScript"; readonly letter: Letter }
   /** TERM stands for the service's stop signal, whichever that is. */

@@ -65,7 +65,7 @@ export function step(service: Service, event: Event, now: Millis): Step {
     case "startFailed":
       return onStartFailed(service, event, now);
     case "ended":
-      return onEnded(service, event.exit, event.essential === true, now);
+      return telling(service, onEnded(service, event.exit, event.essential === true, now), now);
     case "killAfter": {
       const { pid, ms } = event;
       const isDelay = isLeaving(service) && service.state === "finish";
@@ -403,6 +403,17 @@ function onEnded(service: Service, exit: Exit, essential: boolean, now: Millis):
     case "down":
       throw new Error("a service ended that was down");
   }
+}
+
+/** The end of ./run, said where nobody has asked for it: a process that was to run once may end as
+ * it likes with 0, and that of an essential service is said by those who end with it. */
+function telling(before: Service, next: Step, now: Millis): Step {
+  const { exit } = next.service;
+  const isDone = before.want === "down" && exit.code === 0;
+  const isAsked = isEnding(before) || isLeaving(before) || isLeaving(next.service) || isDone;
+  if (before.state !== "run" || isAsked) return next;
+  const tell: Effect = { kind: "tellEnd", exit, livedMs: now - before.startedAt };
+  return { ...next, effects: [tell, ...next.effects] };
 }
 
 function goDown(service: Service, now: Millis): Step {

@@ -29,6 +29,12 @@ export function signalNumber(text: string): number | null {
   return number >= (base === 0 ? 1 : first) && number <= last ? number : null;
 }
 
+/** `SIGTERM`; a real-time signal is `signal 34`. */
+export function signalName(number: number): string {
+  const name = names[number - 1];
+  return name === undefined ? `signal ${number}` : `SIG${name}`;
+}
+
 /** True for a text of one to three digits and nothing else. */
 export function isDigits(text: string): boolean {
   for (const digit of text) if (digit < "0" || digit > "9") return false;

@@ -1,4 +1,5 @@
 // What runsv keeps of a service and of its logger, and what it tells of them in supervise/.
+import { type EndsSaid, noEndSaid } from "../core/ends.ts";
 import { commandsPerTurn, diskRetryMs } from "../core/limits.ts";
 import { errnos, type Level, sentence } from "../core/message.ts";
 import { endedEarly } from "../core/service.ts";
@@ -39,6 +40,8 @@ export interface Unit {
   exit: Exit | null;
   /** That end came within a second of the start, unasked. */
   early: boolean;
+  /** What was said of ends that nobody has asked for. */
+  said: EndsSaid;
   /** What stands in supervise/complaint. */
   complaint: string;
 }
@@ -69,6 +72,8 @@ export interface Supervisor {
   readonly honoursEssential: boolean;
   /** Once the logger is retired: when we leave without it, if an essential service has ended. */
   leaveAt: Millis | null;
+  /** What ./run leaves behind becomes ours. */
+  isSubreaper: boolean;
   /** That the service directory was removed is said. */
   isRemovalSaid: boolean;
 }
@@ -84,6 +89,7 @@ export function newUnit(isLog: boolean, files: SuperviseFiles): Unit {
     restarts: -1,
     exit: null,
     early: false,
+    said: noEndSaid,
     complaint: "",
   };
 }
@@ -108,6 +114,7 @@ export function newSupervisor(
     honoursEssential,
     leaveAt: null,
     isRemovalSaid: false,
+    isSubreaper: false,
   };
 }
 

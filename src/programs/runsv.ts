@@ -28,6 +28,7 @@ import {
   tryRead,
 } from "../sys/posix.ts";
 import { answer } from "./answer.ts";
+import { tellEnd } from "./runsv-ends.ts";
 import {
   findOrphan,
   hasEndedEarly,
@@ -342,6 +343,9 @@ function handle(supervisor: Supervisor, unit: Unit, task: Task): readonly Task[]
       return [startFinish(supervisor, unit, task.exit.code, task.exit.status)];
     case "startScript":
       return startScript(supervisor, unit, task.letter);
+    case "tellEnd":
+      tellEnd(supervisor, unit, task.exit, task.livedMs);
+      return [];
     case "killScript":
       killScript(supervisor, unit, task.letter);
       return [];

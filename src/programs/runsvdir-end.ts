@@ -52,12 +52,15 @@ export function isUnread(ending: Ending): boolean {
   return sys.monotonic() >= ending.relaysUntil;
 }
 
-/** `own` tells the pids of those that are waited for, `directories` are their services'. */
-export function endRest(
-  ending: Ending,
-  own: () => ReadonlySet<number>,
-  directories: readonly string[],
-): void {
+/** The pids of those that are waited for. */
+export interface Own {
+  readonly alone: ReadonlySet<number>;
+  /** With all that descends from them. */
+  readonly trees: ReadonlySet<number>;
+}
+
+/** `directories` are those of the services that are waited for. */
+export function endRest(ending: Ending, own: () => Own, directories: readonly string[]): void {
   const now = sys.monotonic();
   if (ending.killAt === null) {
     if (!directories.every(isDown)) return;
@@ -77,8 +80,8 @@ function isDown(directory: string): boolean {
   return typeof bytes === "number" || decodeStatus(bytes)?.state === "down";
 }
 
-/** Signals all but us, and those that descend from `own`; without /proc, all. */
-function signalRest(own: ReadonlySet<number>, signal: number): void {
+/** Signals all but us and `own`; without /proc, all. */
+function signalRest({ alone, trees }: Own, signal: number): void {
   const names = sys.readdir("/proc");
   if (typeof names === "number") {
     sys.killall(signal);
@@ -91,7 +94,8 @@ function signalRest(own: ReadonlySet<number>, signal: number): void {
   }
   for (const pid of all.keys()) {
     let at = pid;
-    while (at > 1 && !own.has(at)) at = all.get(at)?.parent ?? 0;
-    if (pid > 1 && at <= 1) sys.kill(pid, signal); // one that has ended meanwhile is nobody
+    while (at > 1 && !trees.has(at)) at = all.get(at)?.parent ?? 0;
+    const isRest = pid > 1 && at <= 1 && !alone.has(pid);
+    if (isRest) sys.kill(pid, signal); // one that has ended meanwhile is nobody
   }
 }

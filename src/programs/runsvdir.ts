@@ -19,6 +19,7 @@ import {
   isUnread,
   newEnding,
   nextLook,
+  type Own,
   watchStatus,
 } from "./runsvdir-end.ts";
 import { exitCodeIn, isEssential, tellInit } from "./runsvdir-essential.ts";
@@ -195,11 +196,16 @@ function goOnEnding(state: Runsvdir, ending: Ending): number | null {
   }
   if (!isFirst()) return null;
   const directories = left.map((child) => pathOf(state, child));
-  const own = (): ReadonlySet<number> => {
-    const pids = new Set([...left, ...relays.all].map(({ pid }) => pid));
-    // A logger that was taken over is our own child, and no descendant of its runsv.
-    for (const one of directories) pids.add(sys.living(`${one}/log/supervise/run.birth`));
-    return pids;
+  const own = (): Own => {
+    const [alone, trees] = [new Set<number>(), new Set([...relays.all].map(({ pid }) => pid))];
+    for (const child of left) {
+      // What ./run has left behind may be a child of its runsv, and a logger that was taken over is
+      // none; one that is not known is spared with all of that runsv's.
+      const logger = sys.living(`${pathOf(state, child)}/log/supervise/run.birth`);
+      if (logger > 0) trees.add(logger);
+      (logger > 0 || child.pipe < 0 ? alone : trees).add(child.pid);
+    }
+    return { alone, trees };
   };
   endRest(ending, own, directories);
   return null;

@@ -248,6 +248,8 @@ function effectText(effect: Effect): string {
       return `control/${effect.letter}`;
     case "killScript":
       return `KILL control/${effect.letter}`;
+    case "tellEnd":
+      return "tell";
     case "signal":
       return effect.signal;
     case "askKillAfter":

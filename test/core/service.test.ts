@@ -30,7 +30,7 @@ function told(letter: Letter): Event {
 
 interface Life {
   readonly service: Service;
-  /** Without the announcements. */
+  /** Without the announcements, and what is told of ends. */
   readonly effects: readonly Effect[];
 }
 
@@ -39,7 +39,7 @@ function after(service: Service, events: readonly Event[], now = start): Life {
   let life: Life = { service, effects: [] };
   for (const event of events) {
     const next = step(life.service, event, now);
-    const effects = next.effects.filter(({ kind }) => kind !== "announce");
+    const effects = next.effects.filter(({ kind }) => kind !== "announce" && kind !== "tellEnd");
     life = { service: next.service, effects: [...life.effects, ...effects] };
   }
   return life;

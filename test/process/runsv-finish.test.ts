@@ -80,7 +80,7 @@ describe("finish", { concurrency: true }, () => {
     const runsv = startRunsv(t, "web", { cwd: path.dirname(dir), endSignal: "SIGKILL" });
     await waitForRecord(dir, ({ length }) => length >= 2);
     const line = "runsv web: fatal: unable to start ./finish: access denied";
-    assert.equal(runsv.stderr.lines()[0], line);
+    assert.ok(runsv.stderr.lines().includes(line));
   });
 
   test("while ./finish runs commands are kept, and kill ends it", async (t) => {

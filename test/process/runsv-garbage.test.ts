@@ -75,11 +75,12 @@ describe("garbage", { concurrency: true }, () => {
       fs.writeFileSync(script, "#!/no/such/shell\n", { mode: 0o755 });
       // The shell makes an argument that need not be UTF-8.
       const runsv = start(t, "/bin/sh", {
-        args: ["-c", `for name in *; do exec ${bin("runsv")} "$name"; done`],
+        args: ["-c", `for name in *; do exec ${bin("runsv")} -- "$name"; done`],
         cwd: scan,
       });
       await runsv.stderr.waitFor(/unable/);
-      const said = `runsv ${name}: fatal: unable to start ./run: file does not exist\n`;
+      const why = "its interpreter /no/such/shell does not exist";
+      const said = `runsv ${name}: fatal: unable to start ./run: ${why}\n`;
       assert.ok(runsv.stderr.text().startsWith(said), runsv.stderr.text());
       fs.writeFileSync(script, forever);
       await until(dir, ({ state }) => state === "run", 10_000);
@@ -101,7 +102,7 @@ describe("garbage", { concurrency: true }, () => {
     await until(moved, ({ paused }) => !paused, 10_000);
     await removeTree(moved);
     kill(pid ?? 0, "SIGKILL");
-    await runsv.stderr.waitFor(/warning: unable to open supervise\/pid.new: file does not exist/);
+    await runsv.stderr.waitFor(/warning: the service directory was removed$/);
     runsv.signal("SIGTERM");
     assert.deepEqual(await runsv.waitForExit(), { code: 0, signal: null });
   });
