@@ -257,7 +257,7 @@ const calls: readonly Scenario[] = [
     what: "a config that cannot be read deletes nothing",
     line: `mkdir -p log/config; for i in $(seq 10 45)
       do echo $i >log/@4000000000000000000000$i.s; done; words 200000 | svlogd log 2>/dev/null
-      ls log | grep -c ^@40000000000000000000000`,
+      ls log | grep -c ^@400000000000000000000`,
     differs: { id: "config-unreadable", debian: "34\n", trinit: "36\n" },
   },
   {
