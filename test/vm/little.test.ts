@@ -3,6 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { boot, inMachine } from "../vm.ts";
 
+/** A shell for services, with all its tools built in. */
+const busyboxTools = { "bin/busybox": "/bin/busybox" };
+
 test("a machine whose console does not exist boots, and is turned off", inMachine, async (t) => {
   const machine = await boot(t, { consoles: ["hvc0"] });
   await machine.login();
@@ -57,11 +60,36 @@ read -r _ </dev/console
 kill -USR2 1
 `,
     };
-    const programs = { "bin/busybox": "/bin/busybox" }; // a shell for the service
-    const machine = await boot(t, { alone: true, programs, files });
+    const machine = await boot(t, { alone: true, programs: busyboxTools, files });
     await machine.waitFor(/a service of process \d+/);
     machine.type("\n");
     await machine.waitFor(/leave stage: built-in stage 3/);
     assert.equal(await machine.ended, "power off");
   });
+});
+
+test("the built-in stage 3 unmounts what needs the network first", inMachine, async (t) => {
+  const files = {
+    "etc/service/web/run!": `#!/bin/busybox sh
+mkdir -p "/net 1" /busy /run/mount
+mount -t tmpfs net "/net 1" && mount -t tmpfs busy /busy && cd /busy
+printf 'SRC=net TARGET=/net\\\\0401 ROOT=/ OPTS=_netdev\\n' >/run/mount/utab
+printf 'SRC=busy TARGET=/busy ROOT=/ OPTS=user,_netdev\\n' >>/run/mount/utab
+setsid sleep 600 &
+echo "mounted $(grep -c -e /net -e /busy /proc/mounts)" >/dev/console
+exec sleep 600
+`,
+    "etc/service/net/last": "",
+    "etc/service/net/run!": `#!/bin/busybox sh
+trap 'echo "left: $(grep -c -e /net -e /busy /proc/mounts)" >/dev/console; exit' TERM
+read -r _ </dev/console
+kill -USR2 1
+while :; do sleep 0.1; done
+`,
+  };
+  const machine = await boot(t, { alone: true, programs: busyboxTools, files });
+  await machine.waitFor(/mounted 2/);
+  machine.type("\n");
+  await machine.waitFor(/left: 0/);
+  assert.equal(await machine.ended, "power off");
 });
