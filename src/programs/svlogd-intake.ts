@@ -82,6 +82,8 @@ export interface Intake {
   stale: boolean;
   /** Bytes that may be taken before the free space is looked at again. */
   budget: number;
+  /** A journal of more bytes is emptied as soon as all of it is done. */
+  max: number;
   /** The journal's space up to here has been given back. */
   punched: number;
 }
@@ -103,6 +105,7 @@ export function newIntake(): Intake {
     announced: 0,
     stale: true,
     budget: 0,
+    max: 0,
     punched: 0,
   };
 }
@@ -388,9 +391,9 @@ export function trimJournal(intake: Intake, directories: readonly LogDirectory[]
   if (intake.budget <= 0) {
     const free = sys.freespace(intake.fd);
     intake.budget = free < 0 ? lookBytes : Math.min(lookBytes, Math.floor(free / 4));
+    intake.max = headerBytes + Math.min(journalMaxBytes, intake.budget);
   }
-  const max = headerBytes + Math.min(journalMaxBytes, intake.budget);
-  if (intake.end > max) emptyJournal(intake, directories);
+  if (intake.end > intake.max) emptyJournal(intake, directories);
 }
 
 /** Gives back the space of what is done in a journal; false when there is none that could be.
