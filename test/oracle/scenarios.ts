@@ -86,6 +86,7 @@ function masked(text: string, directory: string, bins: string): string {
 }
 
 /** What sv adds on stderr, the rows second-line and unknown-command of docs/DIFFERENCES.md. */
+const answers = /, \.\/check (exits \d+|still runs|was ended by signal \d+)$/gm;
 const hints = /^(! )?\w+: (unknown command |\S+: (last end|last complaint|looked for in)).*\n/gm;
 
 /** All that there was to see, in one text. */
@@ -110,7 +111,7 @@ async function transcript(
   const end = said.code === 0 ? "" : `exit ${said.code ?? said.signal}\n`;
   assert.doesNotMatch(said.stdout, /^never: /m, `waited in vain, with ${others}'s programs`);
   const seen = masked(`${said.stdout}${errors}${end}`, directory, bins);
-  return differs?.id === "second-line" ? seen : seen.replace(hints, "");
+  return differs?.id === "second-line" ? seen : seen.replace(hints, "").replace(answers, "");
 }
 
 async function compare(t: TestContext, scenario: Scenario): Promise<void> {

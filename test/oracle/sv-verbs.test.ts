@@ -248,6 +248,14 @@ const checks: readonly Scenario[] = [
     what: "what check finds",
     line: `service web; script web/check 'echo "$0 $#"; pwd; [ -e /proc/$$/fd/1 ]; env | grep SV
       tr "\\0" " " </proc/$$/cmdline >&2; echo done >&2'; up web; sv check web 2>said; cat said`,
+    differs: {
+      id: "check-stdout",
+      debian:
+        "ok: run: web: (pid N) Ns\ncheck: 2: echo: echo: I/O error\n" +
+        "check: 2: pwd: pwd: I/O error\ngrep: write error: Bad file descriptor\n" +
+        "/bin/sh check done\n",
+      trinit: "ok: run: web: (pid N) Ns\n/bin/sh check done\n",
+    },
   },
   {
     what: "check is not asked of what is down",
@@ -272,7 +280,19 @@ const usage: readonly Scenario[] = [
   { what: "no service", line: "sv up; sv start; sv restart; sv -v down; sv check" },
   { what: "-V", line: "sv -V status web 2>&1 | tail -n +2 | sed 's/^usage.*/usage/'" },
   { what: "-w without a number", line: "sv -w 2>&1 | grep usage; sv -v -w 2>&1 | grep usage" },
-  { what: "options end at the command", line: "service web; down web; sup web; sv status -v web" },
+  {
+    what: "options end at the command",
+    line: "service web; down web; sup web; sv status -v web",
+    differs: {
+      id: "sv-numbers",
+      debian:
+        "fail: -v: unable to change to service directory: file does not exist\n" +
+        "down: web: Ns\nexit 1\n",
+      trinit:
+        "! sv: options come before the command: -v\n" +
+        "! usage: sv [-v] [-w sec] command service ...\n\nexit 100\n",
+    },
+  },
   {
     what: "options together",
     line: "service web; down web; sup web; sv -vw 1 up web; sv -vw1 up web",
