@@ -102,6 +102,13 @@ const ends: readonly Scenario[] = [
     what: "what finish hears when run is for a program that is not there",
     line: `service web; echo '#!/no/such' >web/run; ${arguments_}; sup web
       eventually has ends; cat ends; sed 1q said`,
+    differs: {
+      id: "interpreter",
+      debian: "2 111 0\nrunsv web: fatal: unable to start ./run: file does not exist\n",
+      trinit:
+        "2 111 0\nrunsv web: fatal: unable to start ./run: " +
+        "its interpreter /no/such does not exist\n",
+    },
   },
   {
     what: "a run that is no program",
@@ -110,8 +117,8 @@ const ends: readonly Scenario[] = [
   },
   {
     what: "a finish that cannot be executed",
-    line: `service web 'exit 3'; >web/finish; sup web; eventually test -s said; sed 1q said
-      await web down`,
+    line: `service web 'exit 3'; >web/finish; sup web
+      eventually grep -q finish said; grep -m1 finish said; await web down`,
   },
   {
     what: "a finish that cannot be opened",
