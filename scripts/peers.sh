@@ -64,7 +64,8 @@ start_peers
 before=$(mktemp -d)
 running >"$before/running"
 listing >"$before/listing"
-env -u TRINIT_BARE -u CI npx tsx scripts/test.ts "$@"
+code=0
+env -u TRINIT_BARE -u CI npx tsx scripts/test.ts "$@" || code=$?
 running | diff "$before/running" - || {
 	echo "peers.sh: fatal: services of the machine were touched" >&2
 	exit 1
@@ -74,3 +75,4 @@ listing | diff "$before/listing" - || {
 	exit 1
 }
 echo "peers: every file is as it was, and every service runs"
+exit "$code"

@@ -40,6 +40,7 @@ fi
 need file file
 need ps procps
 need pidof sysvinit-utils
+need ip iproute2
 need strace strace
 need busybox busybox-static
 if [ "${1-}" = vm ]; then # the virtual machine
