@@ -54,8 +54,8 @@ running() {
 
 # Everything on this disk but the tree itself and what npm and tsx keep.
 listing() {
-	find / -xdev \( -path /trinit -o -path /tmp -o -path /root/.npm -o -path /npm-cache \) \
-		-prune -o -printf '%p %l %y %m %u %g %s %T@\n' | sort
+	find / -xdev \( -path /trinit -o -path /dev -o -path /tmp -o -path /root/.npm \
+		-o -path /npm-cache \) -prune -o -printf '%p %l %y %m %u %g %s %T@\n' | sort
 }
 
 echo "peers: runit, daemontools and s6 are installed, and have services"
