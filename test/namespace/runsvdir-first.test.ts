@@ -131,6 +131,16 @@ describe("runsvdir as process 1", { concurrency: 2, ...inNamespaces }, () => {
     assert.deepEqual(logOf(inside, "web"), ["last words", ""]);
   });
 
+  test("what a run in the background has left to its runsv does not hold up the end", async (t) => {
+    const run = "#!/bin/sh\ntrap '' TERM\necho start >>record\nsetsid sleep 600 &\nsleep 0.1\n";
+    const inside = await startFirst(t, { back: { "run!": run, "log/main/": "" } });
+    await inside.stderr.waitFor(/and left \d+ process(es)? behind/);
+    const began = performance.now();
+    inside.signal("SIGTERM");
+    assert.equal((await inside.waitForExit()).code, 0);
+    assert.ok(performance.now() - began < restContainerSeconds * 1000 + 5000);
+  });
+
   test("one that ignores TERM is killed after a while, and the log is whole", async (t) => {
     const child = "#!/bin/sh\ntrap '' TERM\necho begun\n: >ready\nexec sleep 600\n";
     const run = "#!/bin/sh\nsetsid ./child &\nexec sleep 600\n";
