@@ -45,7 +45,7 @@ function codeOf(error: unknown): unknown {
 
 /** What has to be in supervise/. */
 function isNode(there: fs.Stats): boolean {
-  return (there.isFIFO() || there.isFile()) && there.nlink < 2;
+  return there.isFIFO() || there.isFile();
 }
 
 /** Uses a descriptor of a FIFO or a file in supervise/, which may be another user's: no link is
@@ -57,10 +57,7 @@ function use<T>(dir: ServiceDir, name: string, flags: number, action: (fd: numbe
   try {
     if (fd !== null && isNode(fs.fstatSync(fd))) return action(fd);
     const what = `supervise/${name} in ${quoted(dir)}`;
-    throw new ServiceError(
-      "no-permission",
-      `${what} is neither a fifo nor a plain file of one name`,
-    );
+    throw new ServiceError("no-permission", `${what} is neither a fifo nor a plain file`);
   } finally {
     if (fd !== null) fs.closeSync(fd);
   }

@@ -72,7 +72,7 @@ const reasons: Readonly<Record<Errno, string>> = {
   [errnos.ESTALE]: "stale NFS file handle",
   [errnos.EDQUOT]: "disk quota exceeded",
   // No kernel says these of a file: sys.opennode() and sys.readown() do.
-  [errnos.EMEDIUMTYPE]: "neither a fifo nor a plain file of one name",
+  [errnos.EMEDIUMTYPE]: "neither a fifo nor a plain file",
   [errnos.EKEYREJECTED]: "another user owns it or can write to it",
 };
 

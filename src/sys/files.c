@@ -34,8 +34,7 @@ JSValue sys_open(ARGS) {
 	return result;
 }
 
-/* A FIFO or a plain file that has this name alone. What is no such thing is not even opened, which
- * makes a device do things; the second look is at what was opened, whatever the name is by then. */
+/* A FIFO or a plain file. What is no such thing is not even opened, which makes a device do things; the second look is at what was opened, whatever the name is by then. */
 static int open_node(const char *path, int flags, int mode) {
 	struct stat there, st;
 	int is_there = lstat(path, &there) == 0;
@@ -43,9 +42,7 @@ static int open_node(const char *path, int flags, int mode) {
 	if (is_there && !S_ISFIFO(there.st_mode) && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode))
 		return -1;
 	int fd = raw_open(path, flags | O_NOFOLLOW | O_NONBLOCK, mode);
-	if (fd < 0 || (fstat(fd, &st) == 0 && st.st_nlink < 2 &&
-	               (S_ISFIFO(st.st_mode) || S_ISREG(st.st_mode))))
-		return fd;
+	if (fd < 0 || (fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISREG(st.st_mode)))) return fd;
 	close(fd);
 	errno = S_ISDIR(st.st_mode) ? EISDIR : EMEDIUMTYPE;
 	return -1;

@@ -97,7 +97,7 @@ test("no old file goes by a line that is not understood", () => {
     assert.deepEqual(complaints, [`log: "${text}" in config is not understood`]);
     assert.equal(parseConfig(`${text}\nn7`, "log").config.keepMax, 7, text); // a line says it
   }
-  assert.equal(configOf("sabc").keepMax, defaultConfig.keepMax);
+  assert.equal(parseConfig("sabc", "log").config.keepMax, defaultConfig.keepMax);
   for (const text of ["N", "Nabc", "N1O"]) {
     const { config, complaints } = parseConfig(`n20\n${text}\n`, "log");
     assert.ok(config.keepMin > config.keepMax, text);
