@@ -34,7 +34,8 @@ JSValue sys_open(ARGS) {
 	return result;
 }
 
-/* A FIFO or a plain file. What is no such thing is not even opened, which makes a device do things; the second look is at what was opened, whatever the name is by then. */
+/* A FIFO or a plain file. What is neither is not even opened, which makes a device do things; the
+ * second look is at what was opened, whatever the name is by then. */
 static int open_node(const char *path, int flags, int mode) {
 	struct stat there, st;
 	int is_there = lstat(path, &there) == 0;
