@@ -74,7 +74,7 @@ for (const name of ["lock", "control", "ok"]) {
   });
 }
 
-test("runsv: a service starts after a backup by cp -al, of which its files have a name", async (t) => {
+test("runsv: a service starts though cp -al has given its files a second name", async (t) => {
   const base = openDir(t);
   const dir = serviceDir(base, "web", { "run!": forever });
   const first = startRunsv(t, dir);
