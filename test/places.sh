@@ -19,10 +19,13 @@ while [ "$1" != -- ]; do
 	shift
 done
 shift
+services= # a link, as Debian has it into /etc/runit, leads to an empty directory then
+[ ! -d /etc/service ] || services=$(readlink /etc/service) || :
 for place in /etc/runit /etc/service /etc/sv /service /var/service /dev/shm; do
 	[ ! -d "$place" ] || /bin/mount -nt tmpfs tmpfs "$place"
 done
 /bin/mount -n --bind "$base/run" /run
+[ -z "$services" ] || (cd /etc && mkdir -p "$services") || :
 [ ! -d /var/log ] || /bin/mount -n --bind "$base/log" /var/log
 /bin/mount -n --rbind "$base/tmp" /tmp
 exec "$@"
