@@ -306,23 +306,44 @@ function fairMove(world: World, fair: Fair, mayFail: boolean): Move | null {
   return due === null ? null : { event: { kind: "timeout" }, after: Math.max(0, due) };
 }
 
+interface Settled {
+  readonly world: World;
+  readonly starts: number;
+}
+
+/** What becomes of a world in the fair environment that was asked for last: ways that meet go on
+ * as one. */
+let known = { environment: "", ends: new Map<string, Settled>() };
+
 /** Lets a fair environment go on until nothing is left to do, or until `starts` starts. */
-export function settled(
-  from: World,
-  fair: Fair,
-  startsMax: number,
-): { world: World; starts: number } {
+export function settled(from: World, fair: Fair, startsMax: number): Settled {
+  const environment = `${JSON.stringify(fair)} ${startsMax}`;
+  if (known.environment !== environment) known = { environment, ends: new Map() };
+  const { ends } = known;
   let world = from;
   let starts = 0;
   let mayFail = true;
+  const passed: string[] = [];
+  const ended = (end: World): Settled => {
+    const result = { world: end, starts };
+    for (const key of passed) ends.set(key, result);
+    return result;
+  };
   for (let steps = 0; steps < 60; steps++) {
+    const key = `${starts} ${mayFail} ${JSON.stringify(world)}`;
+    const end = ends.get(key);
+    if (end !== undefined) {
+      starts = end.starts;
+      return ended(end.world);
+    }
+    passed.push(key);
     if (world.pending[0]?.kind === "startScript") {
       world = scriptBegun(world);
       continue;
     }
-    if (starts >= startsMax && world.service.state === "run") return { world, starts };
+    if (starts >= startsMax && world.service.state === "run") return ended(world);
     const move = fairMove(world, fair, mayFail);
-    if (move === null) return { world, starts };
+    if (move === null) return ended(world);
     if (isForkFailure(move.event)) mayFail = false;
     else if (world.pending[0]?.kind === "startRun") starts++;
     world = moved(world, move);

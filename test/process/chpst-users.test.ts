@@ -61,7 +61,6 @@ sameAsOracle("numbers, both options, and accounts", [
   "UID=x GID=y chpst -u daemon -U games:audio sh -c 'echo $UID $GID; id'",
   "chpst -u daemon -u games id",
   "chpst -u daemon chpst -u root id",
-  "chpst -u daemon chpst -u daemon id",
   // accounts, without groups and numbers
   "setuidgid daemon id",
   "setuidgid 1 id",

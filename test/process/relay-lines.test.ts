@@ -67,7 +67,7 @@ test("what runsv complains of has the name of its service, too", async (t) => {
   const { scan } = newScan(t);
   sleeper(scan, "web", { "run!": "#!/nothing\n" });
   const tree = startRunsvdir(t, scan, { args: ["-o", "prefix"] });
-  await tree.stderr.waitFor(/^web \| runsv web: fatal: unable to start \.\/run: file does not/);
+  await tree.stderr.waitFor(/^web \| runsv web: fatal: unable to start \.\/run: its interpreter/);
 });
 
 test("with -L, lines of stderr are in that file, with the name of their service", async (t) => {

@@ -77,13 +77,21 @@ describe("supervise/complaint", { concurrency: true }, () => {
     assert.ok(!fs.existsSync(complaintFile(web.dir)));
     fs.rmSync(path.join(web.dir, "run")); // what is there is still running
     const late = await askSv(t, web, "-w", "0", "force-shutdown", "nosuch");
-    assert.deepEqual([late.code, late.stderr], [1, ""]);
+    assert.deepEqual(
+      [late.code, late.stderr],
+      [1, `sv: nosuch: looked for in ${web.scan}/nosuch\n`],
+    );
   });
 
-  test("sv that is satisfied says nothing of it, and status does not either", async (t) => {
+  test("sv that is satisfied says nothing of it; status does", async (t) => {
     const web = startWeb(t, { run: forever });
-    await complaintOf(web.dir);
-    for (const args of [["status"], ["-v", "hup"], ["-v", "down"]]) {
+    const complaint = await complaintOf(web.dir);
+    const { stderr: said } = await askSv(t, web, "status", "web");
+    assert.ok(said.endsWith(`sv: web: last complaint, Ns ago: ${complaint}\n`), said);
+    for (const args of [
+      ["-v", "hup"],
+      ["-v", "down"],
+    ]) {
       const { code, stderr } = await askSv(t, web, ...args, "web");
       assert.deepEqual([code, stderr], [0, ""], args.join(" "));
     }

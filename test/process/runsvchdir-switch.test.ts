@@ -27,7 +27,7 @@ function newHome(t: TestContext): string {
 const scenarios: readonly (readonly [string, readonly string[]])[] = [
   ["", [""]],
   ["", ["single", "single", "default extra", "default"]],
-  ["", [".dot", "..", "./single", "nosuch", "''", "-x", "-- single", "/etc/nosuch"]],
+  ["", [".dot", "..", "./single", "nosuch", "''", "/etc/nosuch"]],
   ["", ["$PWD/single", "single/", "default/../single", "current"]],
   ["ln -s nowhere dangling", ["dangling"]],
   ["rm current", ["default"]],

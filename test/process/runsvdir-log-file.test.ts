@@ -38,7 +38,8 @@ test("a file gets what runsvdir, runsv and services say, behind what was in it",
   assert.equal(lines[0], "before");
   assert.ok(lines.includes("web speaks"));
   assert.ok(lines.includes(`runsvdir ${scan}: warning: unable to stat a: file does not exist`));
-  assert.ok(lines.includes("runsv none: fatal: unable to start ./run: file does not exist"));
+  const why = "its interpreter /nothing does not exist";
+  assert.ok(lines.includes(`runsv none: fatal: unable to start ./run: ${why}`));
   assert.equal(titleOf(tree), `-L ${file} ${scan}`);
   assert.equal(tree.stderr.text(), "");
   fs.truncateSync(file); // what copies and truncates a log does

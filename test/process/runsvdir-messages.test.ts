@@ -63,7 +63,10 @@ test("a wrong call is usage and exit 1", async (t) => {
   for (const args of [[], ["-P"], ["-x", "dir"], ["-L"]]) {
     const { code, stdout, stderr } = await run(t, bin("runsvdir"), args);
     assert.equal(code, 1, args.join(" "));
-    assert.match(stderr, /^usage: .*runsvdir \[-P\] \[-L file\] \[-o format\] dir\n/);
+    assert.match(
+      stderr,
+      /^(runsvdir: .* -- [xL]\n)?usage: .*runsvdir \[-P\] \[-L file\] \[-o format\] dir\n/,
+    );
     assert.equal(stdout, "");
   }
 });

@@ -51,7 +51,7 @@ test("what is in the way is said on stdout, and counted", async (t) => {
       "fail: plain: unable to change to service directory: not a directory\n" +
       "fail: left: runsv not running\n" +
       "fail: : unable to change to service directory: file does not exist\n",
-    stderr: "",
+    stderr: `sv: nosuch: looked for in ${scan}/nosuch\n`,
   });
 });
 

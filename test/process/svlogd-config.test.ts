@@ -59,7 +59,8 @@ test("a config that can be read again is in force from then on", async (t) => {
   await program.stderr.waitFor(/unable to read config: /);
   write(program, "a\n");
   await eventually("the line", () => read(log) === "a\n");
-  fs.writeFileSync(path.join(log, "later"), "n5\npx: \n");
+  fs.writeFileSync(path.join(log, "whole"), "n5\npx: \n");
+  fs.renameSync(path.join(log, "whole"), path.join(log, "later")); // never seen half written
   await program.stderr.waitFor(/^svlogd: warning: config can be read again: /);
   write(program, "b\n");
   await eventually("the line", () => read(log) === "a\nx: b\n");
