@@ -2,13 +2,14 @@
 // parent to watch it, needs no other; one that is killed is killed with what it has started.
 import { leadingNumber } from "../core/args.ts";
 import { descendantsOf, parseRunning, type Running } from "../core/rest.ts";
-import { readdir, readIfThere } from "../sys/posix.ts";
+import { readdir } from "../sys/posix.ts";
 
 const statBytes = 1024;
 
 /** Null when there is no such process, or a dead one. */
 export function runningOf(pid: number): Running | null {
-  const found = parseRunning(readIfThere(`/proc/${pid}/stat`, statBytes) ?? "");
+  const stat = sys.readfile(`/proc/${pid}/stat`, statBytes); // ESRCH when it has just ended
+  const found = typeof stat === "number" ? null : parseRunning(stat);
   return found === null || found.isZombie ? null : found;
 }
 

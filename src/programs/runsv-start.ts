@@ -2,7 +2,7 @@
 import { type Letter, signals } from "../core/commands.ts";
 import { errnos, reason } from "../core/message.ts";
 import type { Event } from "../core/service-state.ts";
-import { close, execReason, SysError } from "../sys/posix.ts";
+import { close, execReason, reasonOf, SysError } from "../sys/posix.ts";
 import { listDescendants } from "./parents.ts";
 import { birthFile } from "./runsv-files.ts";
 import { startBuiltinLogger } from "./runsv-logger.ts";
@@ -104,5 +104,11 @@ export function killScript(supervisor: Supervisor, unit: Unit, letter: Letter): 
   const pid = unit.scriptPid;
   if (pid === 0) return; // its end is on the way to us
   say(supervisor, unit, "warning", `killing control/${letter}`, "it does not end");
-  for (const one of [pid, ...(listDescendants(pid) ?? [])]) sys.kill(one, signals.KILL);
+  let started: readonly number[] | null = null;
+  try {
+    started = listDescendants(pid);
+  } catch (error) {
+    say(supervisor, unit, "warning", `unable to kill what control/${letter} runs`, reasonOf(error));
+  }
+  for (const one of [pid, ...(started ?? [])]) sys.kill(one, signals.KILL);
 }

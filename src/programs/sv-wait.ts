@@ -12,6 +12,7 @@ import { hasEndedEarly } from "./runsv-files.ts";
 import {
   type CheckFailure,
   gone,
+  isAbsent,
   isTrouble,
   lookAt,
   openOk,
@@ -63,8 +64,9 @@ export interface Wait {
   readonly signalFd: number;
   /** How many runsv are watched at once. */
   readonly watchedMax: number;
-  /** Writes the command to a supervisor that has come since; false while there is none. */
-  deliver(service: Pending): boolean;
+  /** Writes the command to a supervisor that has come since: the status before that, or why it is
+   * not written. */
+  deliver(service: Pending): Seen;
   /** What became of a service: last seen so, in time or not. */
   report(service: Pending, seen: Seen, inTime: boolean): void;
   reportCheck(service: Pending, failure: CheckFailure): void;
@@ -75,10 +77,18 @@ function settle(service: Pending, wait: Wait): boolean {
   if (!service.stirred) return false;
   service.stirred = false;
   service.retryAt = null;
-  if (service.before === null && !wait.deliver(service)) return false;
+  if (service.before === null) {
+    const before = wait.deliver(service);
+    if (isAbsent(before)) return false;
+    if (isTrouble(before)) {
+      wait.report(service, before, true);
+      return true;
+    }
+    service.before = before;
+  }
   const seen = lookAt(service.directory);
   if (seen !== gone && !isTrouble(seen)) {
-    const verdict = reached(wait.goal, seen, service.before ?? seen);
+    const verdict = reached(wait.goal, seen, service.before);
     if (verdict === "no") return false;
     if (verdict === "if check agrees") {
       if (!isSteady(service, seen) || !checkAgrees(service, seen, wait)) return false;

@@ -168,6 +168,9 @@ function sayGone(name: string, directory: string, isGoal: boolean): void {
   else failSeen(name, directory, gone);
 }
 
+/** Goals of commands that are about what runs: no supervisor is waited for. */
+const ifRunning: readonly Goal[] = ["down", "sent", "restarted"];
+
 /** Writes the command; the service, when there is something to wait for. The watch comes first,
  * so that nothing of what the command brings about is missed. */
 function send(name: string, directory: string, call: Call): Pending | null {
@@ -176,7 +179,7 @@ function send(name: string, directory: string, call: Call): Pending | null {
   const isWatched = goal !== null && goal !== "gone";
   const blind = isWatched && !watchStatus(directory, call.fdMax / 2);
   const seen = lookAt(directory);
-  if (isAbsent(seen) && isWatched && goal !== "down") {
+  if (isAbsent(seen) && isWatched && !ifRunning.includes(goal)) {
     return newPending(name, directory, null, true); // one may be on its way
   }
   const told =
@@ -187,18 +190,16 @@ function send(name: string, directory: string, call: Call): Pending | null {
   return newPending(name, directory, seen, blind);
 }
 
-/** Writes the command to the supervisor of a service that had none when it was called for; false
- * while there still is none. */
-function deliver(service: Pending, { verb }: Call): boolean {
+/** Writes the command to the supervisor of a service that had none when it was called for: the
+ * status before that, or why it is not written. */
+function deliver(service: Pending, { verb }: Call): Seen {
   // A link farm counts once something runs in it.
   if (sys.getenv("SVDIR") === null) {
     service.directory = serviceDirectory(service.name, findServices());
   }
   const seen = lookAt(service.directory);
-  if (isAbsent(seen)) return false;
-  if (isTrouble(seen)) return true; // for good: settle() tells
-  service.before = seen;
-  return verb.bytes === "" || tell(service.directory, verb.bytes) === null;
+  if (seen === gone || isTrouble(seen) || verb.bytes === "") return seen;
+  return tell(service.directory, verb.bytes) ?? seen;
 }
 
 /** Says what became of a service that was waited for. */

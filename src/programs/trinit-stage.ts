@@ -179,7 +179,7 @@ function makeReadOnly(target: string, isLast = false): boolean {
 function end(): number {
   const init = findEnding();
   const isHere = typeof init === "number";
-  const until = stopsAt();
+  const until = stopsAt(endBegan());
   stopServices(until, false, init);
   if (isHere && isMachine()) unmountNetwork();
   stopServices(Math.max(until, stepUntil(1000)), true, init);
@@ -193,17 +193,19 @@ function end(): number {
   return 0;
 }
 
-/** How long services have that say nothing of it themselves. */
-function stopsAt(): Millis {
+/** How long services have that say nothing of it themselves; from now on without `began`. */
+function stopsAt(began: Millis | null): Millis {
   const seconds = stopSecondsOr(isMachine() ? stopSeconds : stopContainerSeconds);
-  return (endBegan() ?? sys.monotonic()) + seconds * 1000;
+  return (began ?? sys.monotonic()) + seconds * 1000;
 }
 
-/** `trinit down [-l]`; null: a wrong call. */
+/** `trinit down [-l]`; null: a wrong call. A stage 3 of the image may have done much
+ * before: only the last services have what is left of the end. */
 export function down([option, ...others]: readonly string[]): number | null {
   if (others.length > 0 || (option ?? "-l") !== "-l") return null;
   const isLast = option !== undefined;
-  stopServices(isLast ? Math.max(stopsAt(), stepUntil(1000)) : stopsAt(), isLast, findEnding());
+  const until = isLast ? Math.max(stopsAt(endBegan()), stepUntil(1000)) : stopsAt(null);
+  stopServices(until, isLast, findEnding());
   return 0;
 }
 

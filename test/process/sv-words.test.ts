@@ -85,12 +85,22 @@ for (const word of ["start", "restart", "check"]) {
   });
 }
 
-test("what none comes for fails when the time is up; stop and exit do not wait", async (t) => {
+test("what none comes for fails when the time is up; stop, reload and t do not wait", async (t) => {
   const web = serviceDir(tempDir(t), "web", { "run!": forever });
   const { code, stdout } = await run(t, bin("sv"), ["-w", "0", "start", web]);
   const missing = `warning: ${web}: unable to open supervise/ok: file does not exist\n`;
   assert.deepEqual([code, stdout], [1, missing]);
-  for (const word of ["stop", "shutdown", "force-stop"]) {
+  const words = [
+    "stop",
+    "shutdown",
+    "force-stop",
+    "reload",
+    "try-restart",
+    "force-reload",
+    "t",
+    "k",
+  ];
+  for (const word of words) {
     const gone = await run(t, bin("sv"), ["-w", "60", word, web]);
     assert.deepEqual([gone.code, gone.stdout], [1, missing]);
   }
@@ -104,4 +114,19 @@ test("the command reaches a supervisor that has come meanwhile", async (t) => {
   const { want } = await until(web, ({ state }) => state === "run", 10_000);
   assert.equal(want, "up");
   assert.ok(fs.existsSync(path.join(web, "down")));
+});
+
+test("a command that a supervisor which has come cannot be sent is no success", async (t) => {
+  const scan = tempDir(t);
+  const other = serviceDir(scan, "other", { "run!": forever });
+  startRunsv(t, other);
+  await until(other, ({ state }) => state === "run", 10_000);
+  fs.rmSync(path.join(other, "supervise/control"));
+  fs.writeFileSync(path.join(other, "supervise/control"), "");
+  const web = serviceDir(scan, "web", { "run!": forever });
+  const sv = start(t, bin("sv"), { args: ["-w", "60", "start", "web"], env: { SVDIR: scan } });
+  await new Promise((wait) => setTimeout(wait, 300)); // sv waits by now; earlier is no failure
+  fs.symlinkSync(path.join(other, "supervise"), path.join(web, "supervise"));
+  assert.deepEqual(await sv.waitForExit(), { code: 1, signal: null });
+  assert.equal(sv.stdout.text(), "warning: web: supervise/control exists but is not a fifo\n");
 });
