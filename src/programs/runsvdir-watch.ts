@@ -43,6 +43,8 @@ export interface Watch {
   readonly mounts: number;
   /** By watch number, what the entries depend on. */
   places: Map<number, Place>;
+  /** With more places than this most are of former targets: a scan of everything drops them. */
+  placesMax: number;
 }
 
 /** The names that an entry depends on: watch number, name, watch number, name ... */
@@ -69,7 +71,7 @@ export interface Trail {
 /** A watch that nothing has been scanned for yet. */
 export function newWatch(): Watch {
   const mounts = sys.open("/proc/self/mountinfo", sys.O_RDONLY, 0);
-  return { fd: -1, mounts: Math.max(-1, mounts), places: new Map() };
+  return { fd: -1, mounts: Math.max(-1, mounts), places: new Map(), placesMax: 0 };
 }
 
 /** What to wait for, besides what else is waited for. */
@@ -104,6 +106,7 @@ export function adoptTrail(trail: Trail): void {
     else place.mask |= old.mask;
   }
   for (const [number, place] of places) if (!trim(watch, number, place)) trail.isSure = false;
+  watch.placesMax = 2 * places.size;
 }
 
 /** An entry depends on these names no longer. */
@@ -306,21 +309,28 @@ export function readChanges(watch: Watch, ready: readonly number[], changed: Cha
     if (typeof events === "number" || events.length === 0) break;
     for (let i = 0; i < events.length; i += 3) {
       const place = watch.places.get(events[i] as number);
-      const entry = concerned(place, events[i + 1] as number, events[i + 2] as string);
-      if (entry === null) continue;
-      isAny = true;
-      if (entry === everyEntry) changed.isWhole = true;
-      else changed.names.add(entry);
+      const [mask, name] = [events[i + 1] as number, events[i + 2] as string];
+      const entry = concerned(place, mask, name);
+      if (entry !== null) addChange(changed, entry);
+      const isEntry = place?.isScanned === true && name !== "" && name[0] !== ".";
+      if (isEntry) addChange(changed, name);
+      isAny ||= isEntry || entry !== null;
     }
   }
+  if (isAny && watch.places.size > watch.placesMax) changed.isWhole = true;
   return isAny;
 }
 
-/** The entry that an event concerns, everyEntry, or null: none. */
+function addChange(changed: Changes, entry: string): void {
+  if (entry === everyEntry) changed.isWhole = true;
+  else changed.names.add(entry);
+}
+
+/** The entry that depends on what an event tells of, everyEntry, or null: none. In the scanned
+ * directory that is one whose link leads to another name there. */
 function concerned(place: Place | undefined, mask: number, name: string): string | null {
   if ((mask & sys.IN_Q_OVERFLOW) !== 0) return everyEntry;
   if (place === undefined) return null; // a watch that was dropped meanwhile
   if (name === "") return everyEntry; // it is itself renamed, or removed
-  if (place.isScanned && name[0] !== ".") return name;
   return place.names.get(name) ?? null;
 }
