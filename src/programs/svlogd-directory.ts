@@ -22,7 +22,9 @@ import type { Millis } from "../core/time.ts";
 import { close, complain } from "../sys/posix.ts";
 
 export interface LogDirectory {
-  readonly name: string;
+  name: string;
+  /** The whole path of where it was when it was abandoned, or goes on by; else "". */
+  place: string;
   /** Messages of what is done. */
   readonly verbose: boolean;
   /** Its owner has less rights than we: none of his links is followed, none of his commands run. */
@@ -130,7 +132,7 @@ export function openDirectory(
     ...{ name, verbose, foreign, fd: -1, id: "", size: 0, written: 0, since: 0 },
     ...{ asked: false, full: false, crowded: false, selected: old?.selected ?? true, notes: "" },
     work: old?.work ?? { pid: 0, label: "", output: -1, failures: 0, since: now, startAt: now },
-    ...{ retryAt: null, dropped: 0 },
+    ...{ retryAt: null, dropped: 0, place: old?.place ?? "" },
   };
 }
 
@@ -141,11 +143,8 @@ type Named = Trust & Pick<LogDirectory, "name">;
 
 function takeDirectory(named: Named, before?: Config): Taken {
   const { name } = named;
-  const there = demand(
-    sys.open(name, sys.O_RDONLY | sys.O_NONBLOCK, 0),
-    "open log directory",
-    name,
-  );
+  const opened = sys.open(name, sys.O_RDONLY | sys.O_NONBLOCK, 0);
+  const there = demand(opened, "open log directory", name);
   const stat = sys.fstat(there);
   close(there);
   if (typeof stat === "number" || (stat.mode & 0o170000) !== 0o040000) {
@@ -174,9 +173,20 @@ export function isGone({ name, lock, lockId, fd, id }: LogDirectory): boolean {
   return stat.id !== (fd < 0 ? lockId : id);
 }
 
+/** The whole path of the directory that our lock is in, whatever has become of the name that it was
+ * opened by; "" when it was removed, or where /proc does not tell. */
+export function placeOf({ lock, lockId, place }: LogDirectory): string {
+  if (lock < 0) return place;
+  const path = sys.readlink(`/proc/self/fd/${lock}`);
+  if (typeof path === "number" || !path.endsWith("/lock")) return "";
+  const stat = sys.lstat(path);
+  return typeof stat !== "number" && stat.id === lockId ? path.slice(0, -"/lock".length) : "";
+}
+
 /** Lets go of a directory whose files are not what they were. */
 export function abandonDirectory(directory: LogDirectory): void {
-  const { name, fd } = directory;
+  const { name, fd, place } = directory;
+  if (name !== place) directory.place = placeOf(directory);
   warn(`${fd < 0 ? "lock" : "current"} was removed or replaced`, name);
   if (fd >= 0) close(fd);
   directory.fd = -1;
@@ -230,13 +240,14 @@ function readConfig({ name, verbose, foreign }: Named, isKnown = false): Config 
     if (!isKnown) warn(`unable to read config: ${name}`, why);
     return null;
   };
-  const stat = sys.stat(path);
+  const stat = foreign ? sys.lstat(path) : sys.stat(path);
   if (stat === -errnos.ENOENT && sys.lstat(path) === -errnos.ENOENT) return defaultConfig;
   if (typeof stat === "number") return fail(reason(-stat));
-  if ((stat.mode & 0o170000) === 0o040000) return fail(reason(errnos.EISDIR));
-  // A FIFO reads as empty where nobody writes.
-  if ((stat.mode & 0o170000) !== 0o100000) return fail("not a regular file");
-  const text = FAULTS && sys.fault("config") ? -errnos.EIO : sys.readfile(path, configMaxBytes + 1);
+  const type = stat.mode & 0o170000; // a FIFO reads as empty where nobody writes
+  if (type === 0o040000) return fail(reason(errnos.EISDIR));
+  if (type !== 0o100000) return fail("not a regular file");
+  const broken = FAULTS && sys.fault("config");
+  const text = broken ? -errnos.EIO : sys.readfile(path, configMaxBytes + 1, foreign);
   if (typeof text === "number") return fail(reason(-text));
   if (text.length > configMaxBytes) return fail(`it has more than ${configMaxBytes} bytes`);
   if (verbose && text !== "") complain(`svlogd: info: read: ${path}`);
@@ -269,8 +280,7 @@ export function openCurrent(directory: LogDirectory, now: Millis): void {
   const path = `${name}/current`;
   const stat = sys.stat(path);
   const size = typeof stat === "number" ? 0 : stat.size;
-  if (typeof stat === "number" && stat !== -errnos.ENOENT)
-    throw new Trouble("stat current", name, -stat);
+  if (size === 0 && stat !== -errnos.ENOENT) demandValue(stat, "stat current", name);
   const unclean = typeof stat !== "number" && size > 0 && (stat.mode & executable) === 0;
   if (unclean) {
     demand(sys.rename(path, freeName(directory, ".u")), "rename current", name);

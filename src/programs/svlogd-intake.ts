@@ -124,7 +124,7 @@ export function openJournal(intake: Intake, directories: readonly LogDirectory[]
   if (isNamed && !isUsed && !hasInput(intake)) removeJournal(intake);
   const rest = isNamed ? "" : undoneInput(intake);
   const home = isNamed && isUsed ? intake.home : newHome(directories);
-  const foreign = directories.some((directory) => directory.foreign);
+  const foreign = isAnyForeign(directories);
   const flags = sys.O_RDWR | sys.O_CREAT | sys.O_NONBLOCK;
   const opened = openIn({ name: home, foreign }, "pending", flags, 0o600);
   const fd = demand(opened, "open pending", home);
@@ -137,7 +137,9 @@ export function openJournal(intake: Intake, directories: readonly LogDirectory[]
   if (!isNamed && intake.fd >= 0) sys.ftruncate(intake.fd, 0); // should it come back, it is old
   closeJournal(intake);
   Object.assign(intake, { fd, home, from: 0, to: 0, short: false, budget: 0, punched: 0 });
-  for (const { name } of directories) if (name !== home) removeIfDone(name, intake.boot);
+  for (const directory of directories) {
+    if (directory.name !== home) removeIfDone(directory, intake.boot);
+  }
 }
 
 type Journal = Pick<Intake, "fd" | "home">;
@@ -151,7 +153,7 @@ function takeOver(
 ): void {
   const { fd, home } = journal;
   const { fresh, lost, done, end, midline, cuts, size } = readJournal(
-    home,
+    { name: home, foreign: isAnyForeign(directories) },
     intake.boot,
     directories.map(currentPlace),
   );
@@ -172,15 +174,19 @@ function takeOver(
   intake.midline = known.midline;
 }
 
+function isAnyForeign(directories: readonly LogDirectory[]): boolean {
+  return directories.some(({ foreign }) => foreign);
+}
+
 /** What there is to be done for a directory's journal, and its size. */
 function readJournal(
-  home: string,
+  { name: home, foreign }: Pick<LogDirectory, "name" | "foreign">,
   boot: string,
   places: readonly (Place | null)[],
 ): Recovery & { readonly size: number } {
   const path = journalPath(home);
-  const header = sys.readfile(path, headerBytes);
-  const stat = sys.stat(path);
+  const header = sys.readfile(path, headerBytes, foreign);
+  const stat = foreign ? sys.lstat(path) : sys.stat(path);
   if (typeof header === "number") throw new Trouble("read pending", home, -header);
   if (typeof stat === "number") throw new Trouble("stat pending", home, -stat);
   return { ...recover(decodeCommit(header), boot, stat.size, places), size: stat.size };
@@ -193,9 +199,10 @@ function newHome(directories: readonly LogDirectory[]): string {
 }
 
 /** Removes a journal that is not used, unless there is input in it for a later svlogd. */
-function removeIfDone(home: string, boot: string): void {
+function removeIfDone(directory: LogDirectory, boot: string): void {
+  const { name: home } = directory;
   if (!hasJournal(home)) return;
-  const { lost, done, end } = readJournal(home, boot, []);
+  const { lost, done, end } = readJournal(directory, boot, []);
   if (done >= end && sys.unlink(journalPath(home)) >= 0) warnLost(home, lost);
 }
 

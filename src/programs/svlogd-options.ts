@@ -17,7 +17,8 @@ export interface Options {
   readonly lineBytes: number;
   /** Lines that cannot be written are dropped. */
   readonly lossy: boolean;
-  readonly names: readonly string[];
+  /** The log directories; one that goes on by another path has that here. */
+  names: readonly string[];
   /** The directories belong to somebody else: see LogDirectory. */
   readonly foreign: boolean;
 }

@@ -15,6 +15,7 @@ import {
   type LogDirectory,
   makeRoom,
   openDirectory,
+  placeOf,
   retryConfig,
   rotationDeadline,
   Trouble,
@@ -146,7 +147,7 @@ function turn(logger: Logger, ready: readonly number[]): number | null {
   startProcessors(logger, now);
   if (logger.leaveAt === null) {
     if (!isWritten(logger, ready.includes(0), now)) {
-      return logger.directories.length === 0 ? 111 : null;
+      return logger.directories.length === 0 ? leave(logger, 111) : null;
     }
     logger.leaveAt = now + processorPatienceMs;
     startProcessors(logger, sys.monotonic()); // with what was put aside just now
@@ -173,7 +174,7 @@ function isWritten(logger: Logger, inputReady: boolean, now: Millis): boolean {
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
       if (isRoomMade(logger, error)) continue;
-      if (isForGood(error)) {
+      if (isForGood(logger, error)) {
         giveUp(logger, error);
         if (logger.directories.length > 0) continue;
         return false;
@@ -187,17 +188,37 @@ function isWritten(logger: Logger, inputReady: boolean, now: Millis): boolean {
 
 /** A log directory that was removed together with the one that we stand in, as `rm -r` of a service
  * directory does: nothing of that name can come back. */
-function isForGood({ errno, directory }: Trouble): boolean {
-  return errno === errnos.ENOENT && !directory.startsWith("/") && isRemoved();
+function isForGood({ directories }: Logger, { errno, directory }: Trouble): boolean {
+  if (errno !== errnos.ENOENT) return false;
+  const isOurs = directories.some(({ name, place }) => name === directory && name === place);
+  return (isOurs || !directory.startsWith("/")) && isRemoved();
+}
+
+/** Goes on by its whole path in a log directory whose name went with the one that we stand in, as
+ * `rm -r` of a service directory removes a link `log/main`, but not what it points to; false when
+ * the log directory was removed too. */
+function isFollowed({ options, intake }: Logger, directory: LogDirectory): boolean {
+  const { name } = directory;
+  const place = placeOf(directory);
+  if (name.startsWith("/") || place === "" || !isRemoved()) return false;
+  if (typeof sys.stat(place) === "number") return false;
+  Object.assign(directory, { name: place, place });
+  options.names = options.names.map((other) => (other === name ? place : other));
+  if (intake.home === name) intake.home = place;
+  warn(`${name} was removed`, `its log goes on in ${place}`);
+  return true;
 }
 
 /** The other logs go on; without any, what was taken and not written is lost. */
 function giveUp(logger: Logger, { directory, message }: Trouble): void {
+  const found = logger.directories.find(({ name }) => name === directory);
+  if (found !== undefined && isFollowed(logger, found)) return;
   logger.directories = logger.directories.filter(({ name }) => name !== directory);
   logger.ready = false;
-  const { from, to } = logger.intake;
-  const isLost = logger.directories.length === 0 && from < to;
-  const why = isLost ? `${to - from} bytes are lost` : "";
+  const { journaled, done, end, from, to } = logger.intake;
+  const bytes = journaled ? end - done : to - from;
+  const isLost = logger.directories.length === 0;
+  const why = isLost ? `${bytes} bytes are lost, and all input that is not read yet` : "";
   complain(sentence(who, "warning", `${message}, nor will it be again`, why));
 }
 
@@ -248,6 +269,7 @@ function onSignal(logger: Logger, number: number): void {
     case signals.HUP:
       inform("sighangup");
       if (logger.leaveAt !== null) break;
+      for (const directory of directories) if (isGone(directory)) isFollowed(logger, directory);
       closeAll(logger);
       reopen(logger);
       logger.ready = false;
@@ -332,7 +354,7 @@ function isLineEnded({ ending, intake }: Logger): boolean {
 /** Sees to it that no line goes into a file that somebody has removed. */
 function lookAfter(logger: Logger): void {
   for (const directory of logger.directories) {
-    if (!isGone(directory)) continue;
+    if (!isGone(directory) || isFollowed(logger, directory)) continue;
     abandonDirectory(directory);
     logger.ready = false;
   }

@@ -159,7 +159,8 @@ JSValue sys_freespace(ARGS) {
 	struct statfs fs;
 	if (fstatfs(int_in(ctx, argv[0]), &fs) < 0) return outcome(ctx, -1);
 	if (fs.f_blocks == 0) return JS_NewInt32(ctx, -ENOSYS);
-	return JS_NewFloat64(ctx, (double)fs.f_bavail * (double)fs.f_bsize);
+	double block = fs.f_frsize ? (double)fs.f_frsize : (double)fs.f_bsize;
+	return JS_NewFloat64(ctx, (double)fs.f_bavail * block);
 }
 
 /* punch(fd, from, to) -> 0 | -errno */

@@ -85,6 +85,15 @@ test("neither links nor commands of that owner are followed", asRoot, async (t) 
   assert.equal(fs.readFileSync(path.join(main, "../target"), "latin1"), "mine\n");
 });
 
+test("a config of that owner that is a link is not read", asRoot, async (t) => {
+  const { main, runsv } = startService(t, 0o777, (directory) => {
+    fs.writeFileSync(path.join(directory, "../secret"), "-*\n");
+    fs.symlinkSync("../secret", path.join(directory, "config"));
+  });
+  await waitForFile(path.join(main, "current"), (all) => all.endsWith(" hello\n"));
+  await runsv.stderr.waitFor(/^svlogd: warning: unable to read config: main: not a regular file$/);
+});
+
 test("a root that can do neither says which call failed", asRoot, async (t) => {
   const { runsv } = startService(t, 0o755);
   await runsv.stderr.waitFor(

@@ -15,6 +15,7 @@ import {
   start,
   startRunsvdir,
   tempDir,
+  waitForFile,
 } from "../harness.ts";
 import { waitForRecord } from "../record.ts";
 
@@ -65,6 +66,51 @@ test("svlogd whose own place is removed goes on in what is elsewhere", async (t)
   svlogd.stdin?.end("second\n");
   assert.deepEqual(await svlogd.waitForExit(), { code: 0, signal: null });
   assert.equal(fs.readFileSync(path.join(far, "current"), "latin1"), "first\nsecond\n");
+});
+
+for (const input of ["a pipe", "no journal"]) {
+  test(`a link to the log is removed with the place: it goes on there, ${input}`, async (t) => {
+    const base = tempDir(t);
+    const far = path.join(base, "far");
+    const place = path.join(base, "place");
+    fs.mkdirSync(far);
+    fs.mkdirSync(place);
+    fs.symlinkSync(far, path.join(place, "main"));
+    const args = input === "a pipe" ? ["main"] : ["-L", "main"];
+    const svlogd = start(t, bin("svlogd"), { args, cwd: place, stdin: "pipe" });
+    const current = path.join(far, "current");
+    svlogd.stdin?.write("first\n");
+    await waitForFile(current, (all) => all === "first\n");
+    fs.rmSync(place, { recursive: true });
+    svlogd.stdin?.write("second\n");
+    await waitForFile(current, (all) => all === "first\nsecond\n");
+    process.kill(svlogd.pid, "SIGHUP");
+    svlogd.stdin?.end("last");
+    assert.deepEqual(await svlogd.waitForExit(), { code: 0, signal: null });
+    assert.equal(fs.readFileSync(current, "latin1"), "first\nsecond\nlast\n");
+    assert.deepEqual(fs.readdirSync(far).sort(), ["current", "lock"]);
+    assert.equal(fs.statSync(current).mode & 0o777, 0o744);
+    assert.match(svlogd.stderr.lines().join("\n"), /main was removed: its log goes on in \S+far$/);
+  });
+}
+
+test("the log behind a link is removed too: svlogd says what is lost, and ends", async (t) => {
+  const base = tempDir(t);
+  const far = path.join(base, "far");
+  const place = path.join(base, "place");
+  fs.mkdirSync(far);
+  fs.mkdirSync(place);
+  fs.symlinkSync(far, path.join(place, "main"));
+  const svlogd = start(t, bin("svlogd"), { args: ["main"], cwd: place, stdin: "pipe" });
+  svlogd.stdin?.write("first\n");
+  await waitForFile(path.join(far, "current"), (all) => all === "first\n");
+  fs.rmSync(place, { recursive: true });
+  svlogd.stdin?.write("second\n");
+  await waitForFile(path.join(far, "current"), (all) => all === "first\nsecond\n");
+  fs.rmSync(far, { recursive: true });
+  svlogd.stdin?.write("third\n");
+  assert.deepEqual(await svlogd.waitForExit(), { code: 111, signal: null });
+  await svlogd.stderr.waitFor(/nor will it be again: 0 bytes are lost, and all input that is not/);
 });
 
 test("the log directory alone is removed: svlogd waits for it, as ever", async (t) => {
