@@ -22,10 +22,13 @@ const concurrency = 4;
 const concurrencyOfWorlds = 2;
 /** Tiers whose files have a world of their own, each. */
 const worlds = ["vm", "container"];
+/** So many files that failed get a second run, one at a time: where a run is all or nothing, a
+ * machine that is slow for a moment must not decide. What failed once is said; 0 without it. */
+const againMax = Number(process.env.TRINIT_TEST_AGAIN ?? 0);
 /** In the environment of a run that has places of its own. */
 const isApart = "TRINIT_TEST_APART";
 /** One file's time: what hangs is to be named, not to hang everything. */
-const fileTimeoutMs = 240_000 + 2000 * Number(process.env.FUZZ_SECONDS ?? 0);
+const fileTimeoutMs = 480_000 + 2000 * Number(process.env.FUZZ_SECONDS ?? 0);
 
 function testsIn(directory: string): string[] {
   const names = readdirSync(path.join(root, directory)).filter((name) => name.endsWith(".test.ts"));
@@ -40,14 +43,21 @@ function filesOf(argument: string): string[] {
 }
 
 /** Runs the files; a file that holds no test counts as failed. */
-async function runFiles(files: readonly string[], isWorld: boolean): Promise<Counts> {
+async function runFiles(
+  files: readonly string[],
+  together: number,
+  failedFiles = new Set<string>(),
+): Promise<Counts> {
   const counts = new Counts();
   const events = run({
     files: [...files],
-    concurrency: isWorld ? concurrencyOfWorlds : concurrency,
+    concurrency: together,
     timeout: fileTimeoutMs,
   });
-  events.on("test:fail", (event) => counts.fail(event));
+  events.on("test:fail", (event) => {
+    counts.fail(event);
+    failedFiles.add(event.file ?? event.name);
+  });
   events.on("test:pass", (event) => counts.pass(event));
   const report = events.compose(new spec());
   report.pipe(process.stdout, { end: false });
@@ -64,7 +74,14 @@ async function prepareWorld(tier: string): Promise<void> {
 /** Runs the files here, and says how many tests there were; an exit code. */
 async function runHere(files: readonly string[], isWorld: boolean): Promise<number> {
   const started = performance.now();
-  const counts = await runFiles(files, isWorld);
+  const failedFiles = new Set<string>();
+  const together = isWorld ? concurrencyOfWorlds : concurrency;
+  let counts = await runFiles(files, together, failedFiles);
+  if (counts.failed > 0 && failedFiles.size <= againMax) {
+    const names = [...failedFiles].map((file) => path.relative(root, file)).join(" ");
+    process.stdout.write(`${counts.summary()}; FAILED ONCE, again one at a time: ${names}\n`);
+    counts = await runFiles([...failedFiles], 1);
+  }
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   process.stdout.write(`${counts.summary()}, in ${seconds} s\n`);
   return counts.failed === 0 && counts.passed > 0 ? 0 : 1;
