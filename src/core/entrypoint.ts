@@ -45,7 +45,7 @@ export const usage = `usage: trinit entrypoint [options] [--] [command [args]]
     --drain seconds         between being told to stop and doing so (0)
   with services:
     --service-dir dir       where they are, before $SVDIR and /etc/service
-    --stages dir            run the files 1, 2 and 3 there, as init does /etc/runit's
+    --stages dir            run the files 1, 2 and 3 there, as init does in /etc/runit
     --kill-after seconds    what the command gets between TERM and KILL (7)
     --wait seconds          for services to come up before the command (10)
     --log plain|prefix|json     how lines of services reach stdout (prefix)
