@@ -2,7 +2,7 @@
 
 import { lineBytes, statusBytes } from "../core/limits.ts";
 import { errnos } from "../core/message.ts";
-import type { Service } from "../core/service-state.ts";
+import type { Event, Service } from "../core/service-state.ts";
 import {
   decodeEnds,
   decodeStat,
@@ -157,13 +157,7 @@ export function leaveComplaint(files: Files, line: string): void {
 }
 
 /** A process that a killed predecessor of ours has left running. */
-export interface Orphan {
-  readonly state: "run" | "finish";
-  readonly pid: number;
-  readonly want: "up" | "down" | "end";
-  readonly paused: boolean;
-  readonly gotTerm: boolean;
-  readonly ending: boolean;
+export interface Orphan extends Omit<Extract<Event, { kind: "adopted" }>, "kind"> {
   readonly since: Stamp;
   readonly ends: Ends;
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import path from "node:path";
-import { describe, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { until } from "../../src/client/index.ts";
 import {
   bin,
@@ -68,14 +68,18 @@ test("svlogd whose own place is removed goes on in what is elsewhere", async (t)
   assert.equal(fs.readFileSync(path.join(far, "current"), "latin1"), "first\nsecond\n");
 });
 
+/** A log directory `far`, and a directory `place` whose `main` is a link to it. */
+function linkedLog(t: TestContext): { far: string; place: string } {
+  const base = tempDir(t);
+  const [far, place] = [path.join(base, "far"), path.join(base, "place")];
+  for (const directory of [far, place]) fs.mkdirSync(directory);
+  fs.symlinkSync(far, path.join(place, "main"));
+  return { far, place };
+}
+
 for (const input of ["a pipe", "no journal"]) {
   test(`a link to the log is removed with the place: it goes on there, ${input}`, async (t) => {
-    const base = tempDir(t);
-    const far = path.join(base, "far");
-    const place = path.join(base, "place");
-    fs.mkdirSync(far);
-    fs.mkdirSync(place);
-    fs.symlinkSync(far, path.join(place, "main"));
+    const { far, place } = linkedLog(t);
     const args = input === "a pipe" ? ["main"] : ["-L", "main"];
     const svlogd = start(t, bin("svlogd"), { args, cwd: place, stdin: "pipe" });
     const current = path.join(far, "current");
@@ -95,12 +99,7 @@ for (const input of ["a pipe", "no journal"]) {
 }
 
 test("the log behind a link is removed too: svlogd says what is lost, and ends", async (t) => {
-  const base = tempDir(t);
-  const far = path.join(base, "far");
-  const place = path.join(base, "place");
-  fs.mkdirSync(far);
-  fs.mkdirSync(place);
-  fs.symlinkSync(far, path.join(place, "main"));
+  const { far, place } = linkedLog(t);
   const svlogd = start(t, bin("svlogd"), { args: ["main"], cwd: place, stdin: "pipe" });
   svlogd.stdin?.write("first\n");
   await waitForFile(path.join(far, "current"), (all) => all === "first\n");
